@@ -1,0 +1,202 @@
+"""The only file that builds the concrete parts and wires them."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from aiohttp import web
+
+from frontdesk.agentkit.agent import Writer, load_agent
+from frontdesk.agentkit.hub import Hub
+from frontdesk.agentkit.service import AgentService, Answering
+from frontdesk.channels.whatsapp_web import Connector
+from frontdesk.config.business import load_business
+from frontdesk.config.manifests import load_manifests
+from frontdesk.desk import seeding
+from frontdesk.domain.agents import Manifest
+from frontdesk.domain.business import Business
+from frontdesk.domain.errors import ConfigurationError
+from frontdesk.domain.ports import Analyser
+from frontdesk.model.analysers import DecisionsAnalyser, chat_analyser, words_analyser
+from frontdesk.model.client import ModelClient
+from frontdesk.model.prices import price_table
+from frontdesk.pipeline.completions import Completions
+from frontdesk.pipeline.process import Processor
+from frontdesk.pipeline.worker import Worker
+from frontdesk.routing.dispatch import Dispatcher
+from frontdesk.settings import ROOT, Settings
+from frontdesk.store.database import Database, open_database
+from frontdesk.triage.assess import Assessor
+from frontdesk.triage.rules import RulesAnalyser
+from frontdesk.web.app import build_app
+from frontdesk.web.auth import Gate
+from frontdesk.web.desk import Desk
+from frontdesk.wire.breaker import Breaker
+from frontdesk.wire.calls import SignedCaller
+
+EXAMPLE_BUSINESS = ROOT / "business.example.toml"
+
+
+def utc_now() -> datetime:
+    """The clock of the real world."""
+    return datetime.now(UTC)
+
+
+def business_of(settings: Settings) -> Business:
+    """The facts of the business; those of the example where nobody has written any yet."""
+    path = settings.business_file
+    return load_business(path if path.exists() else EXAMPLE_BUSINESS)
+
+
+def database_of(settings: Settings) -> Database:
+    """The store that the settings name."""
+    return open_database(settings.store_url, pool_size=settings.db_pool_size)
+
+
+def model_client_of(settings: Settings) -> ModelClient | None:
+    """The model's provider, or None without a key."""
+    if not settings.openai_api_key:
+        return None
+    is_openai = settings.openai_base_url is None or "api.openai.com" in settings.openai_base_url
+    style = "responses" if settings.analyser == "decisions" or (settings.analyser != "chat" and is_openai) else "chat"
+    return ModelClient(
+        api_key=settings.openai_api_key,
+        base_url=settings.openai_base_url,
+        style="responses" if style == "responses" else "chat",
+        timeout_s=settings.model_timeout_s,
+        max_retries=settings.model_max_retries,
+        prices=price_table(settings.model_prices),
+    )
+
+
+def assessor_of(settings: Settings, business: Business, client: ModelClient | None) -> Assessor:
+    """The triage that the settings ask for."""
+    rules = RulesAnalyser(business)
+    rater: Analyser | None = None
+    writer: Analyser | None = None
+    if settings.analyser in {"decisions", "chat"} and client is None:
+        raise ConfigurationError(f"ANALYSER: {settings.analyser} needs OPENAI_API_KEY")
+    if client is not None and settings.analyser != "rules":
+        # The two calls share what one message may cost: rating is cheap, words are not.
+        model, budget = settings.triage_model, settings.max_cost_per_message_usd
+        if client.style == "responses":
+            rater = DecisionsAnalyser(client, model=model, business=business, budget_usd=budget * 0.4)
+            writer = words_analyser(client, model=model, business=business, budget_usd=budget * 0.6)
+        else:
+            rater = chat_analyser(client, model=model, business=business, budget_usd=budget)
+    return Assessor(rules=rules, rater=rater, writer=writer, breaker=_breaker("the model's provider", settings))
+
+
+@dataclass(kw_only=True)
+class Backend:
+    """A wired backend: the application to serve and the worker behind it."""
+
+    app: web.Application
+    desk: Desk
+    worker: Worker
+    processor: Processor
+
+
+@asynccontextmanager
+async def backend(settings: Settings, *, clock: Callable[[], datetime] = utc_now) -> AsyncIterator[Backend]:
+    """Build the backend, run its worker, and take everything down again. The schema must be there."""
+    async with AsyncExitStack() as stack:
+        business = business_of(settings)
+        database = database_of(settings)
+        stack.push_async_callback(database.close)
+        await seeding.seed(
+            database, settings.seeded_customers, settings.seeded_groups, region=settings.default_region, now=clock()
+        )
+        client = model_client_of(settings)
+        if client is not None:
+            stack.push_async_callback(client.close)
+        caller = SignedCaller(
+            secret=settings.agent_secret, timeout_s=settings.agent_timeout_s, attempts=settings.agent_attempts
+        )
+        stack.push_async_callback(caller.close)
+        connector = Connector(url=settings.connector_url, token=settings.connector_token)
+        stack.push_async_callback(connector.close)
+        manifests = load_manifests(settings.agents_dir)
+        dispatcher = Dispatcher(manifests, caller, {item.name: _breaker(item.name, settings) for item in manifests})
+        assessor = assessor_of(settings, business, client)
+        completions = Completions()
+        processor = Processor(
+            database=database,
+            assessor=assessor,
+            dispatcher=dispatcher,
+            completions=completions,
+            max_attempts=settings.max_attempts,
+            retry_base_s=settings.retry_base_s,
+            retry_max_s=settings.retry_max_s,
+            clock=clock,
+        )
+        worker = Worker(
+            database=database,
+            processor=processor,
+            concurrency=settings.worker_concurrency,
+            lease_s=settings.lease_s,
+            sweep_interval_s=settings.sweep_interval_s,
+            rerate_interval_s=settings.rerate_interval_s,
+            clock=clock,
+        )
+        desk = Desk(
+            settings=settings,
+            database=database,
+            assessor=assessor,
+            dispatcher=dispatcher,
+            connector=connector,
+            completions=completions,
+            gate=Gate(api_token=settings.api_token, accounts=settings.accounts),
+            wake=worker.wake,
+            clock=clock,
+            business_name=business.name,
+        )
+        running = asyncio.create_task(worker.run())
+        stack.push_async_callback(_stop, worker, running)
+        yield Backend(app=build_app(desk), desk=desk, worker=worker, processor=processor)
+
+
+async def _stop(worker: Worker, running: asyncio.Task[None]) -> None:
+    await worker.stop()
+    await asyncio.gather(running, return_exceptions=True)
+
+
+@asynccontextmanager
+async def agent_services(
+    settings: Settings, names: tuple[str, ...] = ()
+) -> AsyncIterator[list[tuple[Manifest, web.Application]]]:
+    """The agents to serve, all or those named, each with its manifest.
+
+    Raises:
+        ConfigurationError: a name is unknown, or a folder is not an agent's.
+    """
+    manifests = load_manifests(settings.agents_dir)
+    known = {manifest.name for manifest in manifests}
+    unknown = sorted(set(names) - known)
+    if unknown:
+        raise ConfigurationError(f"there is no agent {unknown[0]}; there are {', '.join(sorted(known))}")
+    business = business_of(settings)
+    async with AsyncExitStack() as stack:
+        client = model_client_of(settings)
+        if client is not None:
+            stack.push_async_callback(client.close)
+        writer = Writer(client=client, model=settings.agent_model) if client is not None else None
+        # The hub's patience is shorter than the backend's with the hub, so that it can still answer itself.
+        caller = SignedCaller(secret=settings.agent_secret, timeout_s=settings.agent_timeout_s / 2, attempts=1)
+        stack.push_async_callback(caller.close)
+        services: list[tuple[Manifest, web.Application]] = []
+        for manifest in manifests:
+            if names and manifest.name not in names:
+                continue
+            folder: Path = settings.agents_dir / manifest.name
+            own = load_agent(folder, business=business, writer=writer)
+            agent: Answering = Hub(own, manifests, caller) if manifest.role == "hub" else own
+            services.append((manifest, AgentService(agent, secret=settings.agent_secret).app()))
+        yield services
+
+
+def _breaker(name: str, settings: Settings) -> Breaker:
+    return Breaker(name, failures=settings.breaker_failures, pause_s=settings.breaker_pause_s)

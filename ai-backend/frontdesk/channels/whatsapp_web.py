@@ -1,0 +1,233 @@
+"""WhatsApp Web by the connector: what it posts to us, and what we ask of it."""
+
+import json
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal
+
+import aiohttp
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from frontdesk.domain.contacts import identities_of
+from frontdesk.domain.errors import FieldProblem, InvalidInputError, NotJsonError, UnsupportedEncodingError
+from frontdesk.domain.messages import HistoryItem, IncomingMessage, Media, Quoted, check_time
+from frontdesk.domain.text import repair_all
+
+OURS = frozenset({"me", "us", "business", "agent", "assistant", "bot", "frontdesk"})
+OUTGOING = frozenset({"outgoing", "sent", "out"})
+MAX_TEXT_CHARACTERS = 262_144
+
+Name = Annotated[str, Field(max_length=255)]
+MessageText = Annotated[str, Field(max_length=MAX_TEXT_CHARACTERS)]
+
+
+class HistoryEntry(BaseModel):
+    """One earlier message of the chat."""
+
+    model_config = ConfigDict(extra="ignore", strict=True)
+
+    sender: Name = Field(description="Who wrote it: a name, an id, or “me” for the business itself")
+    content: MessageText
+    timestamp: str | None = Field(default=None, json_schema_extra={"format": "date-time"})
+    type: str = Field(default="chat", max_length=32, description="WhatsApp's type of message, or incoming/outgoing")
+    from_me: bool | None = Field(default=None, description="Whether the business wrote it, where the channel knows")
+
+
+class MediaEntry(BaseModel):
+    """An attachment."""
+
+    model_config = ConfigDict(extra="ignore", strict=True)
+
+    kind: str = Field(max_length=32)
+    mimetype: Name | None = None
+    filename: Name | None = None
+    size: int | None = Field(default=None, ge=0, le=2**53)
+    duration_s: float | None = Field(default=None, ge=0, le=1e7, allow_inf_nan=False)
+
+
+class QuotedEntry(BaseModel):
+    """The message that this one answers."""
+
+    model_config = ConfigDict(extra="ignore", strict=True)
+
+    message_id: Name | None = None
+    sender: Name | None = None
+    content: MessageText = ""
+
+
+class WebhookPayload(BaseModel):
+    """The body of ``POST /webhook``."""
+
+    model_config = ConfigDict(extra="ignore", strict=True)
+
+    message_id: str = Field(min_length=1, max_length=255, description="The channel's id; the same id is one message")
+    chat_time: str = Field(
+        json_schema_extra={"format": "date-time"}, description="When it was sent, ISO 8601 with an offset"
+    )
+    chat_name: Name
+    phone_number: Name | None = Field(
+        default=None, description="The sender's number; may be null where sender_id is given"
+    )
+    current_message: MessageText
+    history: list[HistoryEntry] = Field(description="Earlier messages of the chat, oldest first")
+    sender_id: str | None = Field(default=None, max_length=255, description="The channel's id of the sender")
+    sender_name: Name | None = None
+    lid: str | None = Field(default=None, max_length=255, description="The sender's LID, where there is one")
+    chat_id: str | None = Field(default=None, max_length=255, description="The channel's id of the chat")
+    is_group: bool = False
+    message_type: str = Field(default="chat", max_length=32)
+    media: MediaEntry | None = None
+    quoted: QuotedEntry | None = None
+
+
+def read_json(body: bytes) -> tuple[Any, bool]:
+    """The document in a body, with unstorable characters replaced; the flag says whether there were any.
+
+    Raises:
+        UnsupportedEncodingError: not UTF-8. NotJsonError: not JSON, or nested out of all reason.
+    """
+    try:
+        text = body.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise UnsupportedEncodingError(f"the body is not UTF-8 (byte {error.start})") from None
+    try:
+        return repair_all(json.loads(text, parse_constant=_refuse_constant))
+    except (ValueError, RecursionError) as error:
+        raise NotJsonError(f"the body is not JSON: {str(error)[:120]}") from None
+
+
+def parse(body: bytes, *, account: str, now: datetime, region: str | None, max_history_items: int) -> IncomingMessage:
+    """A webhook's body as a message.
+
+    Raises:
+        NotJsonError, UnsupportedEncodingError: it cannot be read.
+        InvalidInputError: it does not fit the contract; every problem is named.
+    """
+    document, repaired = read_json(body)
+    if not isinstance(document, dict):
+        raise InvalidInputError("the body must be a JSON object")
+    try:
+        payload = WebhookPayload.model_validate(document)
+    except ValidationError as error:
+        problems = tuple(
+            FieldProblem(pointer="/" + "/".join(map(str, item["loc"])), detail=item["msg"])
+            for item in error.errors(include_input=False, include_url=False)[:20]
+        )
+        raise InvalidInputError("the body does not fit the contract", problems) from None
+    return _message(payload, account, now, region, max_history_items, repaired=repaired)
+
+
+def _message(
+    payload: WebhookPayload, account: str, now: datetime, region: str | None, max_items: int, *, repaired: bool
+) -> IncomingMessage:
+    problems: list[FieldProblem] = []
+    if len(payload.history) > max_items:
+        problems.append(
+            FieldProblem(pointer="/history", detail=f"has {len(payload.history)} items; at most {max_items}")
+        )
+    identities = identities_of(
+        phone_number=payload.phone_number, sender_id=payload.sender_id, lid=payload.lid, region=region
+    )
+    if not identities:
+        problems.append(FieldProblem(pointer="/phone_number", detail="must be given where sender_id is not"))
+    if any(len(identity.value.encode()) > 255 for identity in identities) or len(payload.message_id.encode()) > 255:
+        problems.append(FieldProblem(pointer="", detail="ids may take at most 255 bytes"))
+    if payload.is_group and not payload.chat_id:
+        problems.append(FieldProblem(pointer="/chat_id", detail="must be given for a group"))
+    if payload.chat_id and len(payload.chat_id.encode()) > 240:
+        problems.append(FieldProblem(pointer="/chat_id", detail="may take at most 240 bytes"))
+    sent_at = _moment(payload.chat_time, "/chat_time", now, problems)
+    history = tuple(
+        HistoryItem(
+            sender=entry.sender,
+            content=entry.content,
+            sent_at=_moment(entry.timestamp, f"/history/{index}/timestamp", now, problems) if entry.timestamp else None,
+            type=entry.type,
+            from_us=_is_ours(entry),
+        )
+        for index, entry in enumerate(payload.history[:max_items])
+    )
+    if problems or sent_at is None:
+        raise InvalidInputError("the body does not fit the contract", tuple(problems[:20]))
+    no_phone = identities[0].kind != "phone"
+    return IncomingMessage(
+        account=account,
+        message_id=payload.message_id,
+        sent_at=sent_at,
+        chat_name=payload.chat_name,
+        text=payload.current_message,
+        type=payload.message_type,
+        identities=identities,
+        sender_id=payload.sender_id or (payload.phone_number if no_phone else None),
+        sender_name=payload.sender_name,
+        chat_id=payload.chat_id if payload.is_group else None,
+        history=history,
+        media=Media(**payload.media.model_dump()) if payload.media else None,
+        quoted=Quoted(**payload.quoted.model_dump()) if payload.quoted else None,
+        repaired=repaired,
+    )
+
+
+def _moment(text: str, pointer: str, now: datetime, problems: list[FieldProblem]) -> datetime | None:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        problems.append(FieldProblem(pointer=pointer, detail="is not a time in ISO 8601"))
+        return None
+    wrong = check_time(moment, now=now)
+    if wrong:
+        problems.append(FieldProblem(pointer=pointer, detail=wrong))
+        return None
+    return moment.astimezone(UTC)
+
+
+def _is_ours(entry: HistoryEntry) -> bool:
+    if entry.from_me is not None:
+        return entry.from_me
+    return entry.sender.strip().casefold() in OURS or entry.type.casefold() in OUTGOING
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
+
+
+ConnectionState = Literal["starting", "qr", "authenticated", "ready", "disconnected", "auth_failure", "away"]
+
+
+class ConnectorStatus(BaseModel):
+    """What the connector says of itself; ``away`` where it says nothing. ``qr`` is the text to draw."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    state: ConnectionState = "away"
+    qr: str | None = None
+    me: str | None = None
+    since: str | None = None
+    spooled: int = 0
+    reason: str | None = None
+
+
+class Connector:
+    """The connector's own API."""
+
+    def __init__(self, *, url: str, token: str, timeout_s: float = 2) -> None:
+        self._url = url.rstrip("/")
+        self._headers = {"authorization": f"Bearer {token}"}
+        self._timeout = aiohttp.ClientTimeout(total=timeout_s)
+        self._session: aiohttp.ClientSession | None = None
+
+    async def close(self) -> None:
+        """Close the connections."""
+        if self._session:
+            await self._session.close()
+
+    async def status(self) -> ConnectorStatus:
+        """The state of the WhatsApp connection. Never fails: a connector that cannot be asked is away."""
+        if self._session is None:
+            self._session = aiohttp.ClientSession(timeout=self._timeout)
+        try:
+            async with self._session.get(f"{self._url}/status", headers=self._headers) as response:
+                if response.status != 200:
+                    return ConnectorStatus(reason=f"the connector answered {response.status}")
+                return ConnectorStatus.model_validate_json(await response.read())
+        except (aiohttp.ClientError, TimeoutError, OSError, ValidationError) as error:
+            return ConnectorStatus(reason=type(error).__name__)

@@ -1,0 +1,45 @@
+"""``frontdesk``: one command, a module a task."""
+
+import asyncio
+import sys
+from collections.abc import Coroutine
+from typing import Any
+
+import click
+
+from frontdesk import __version__
+from frontdesk.cli import agents, check, db, evaluate, rules, send, serve, up, vip
+from frontdesk.domain.errors import FrontdeskError
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="frontdesk")
+def cli() -> None:
+    """Frontdesk: a self-hosted AI front desk for WhatsApp."""
+
+
+def main() -> None:
+    """Run the command line; an error of ours is one line and exit status 1."""
+    try:
+        result = cli(standalone_mode=False)
+        if isinstance(result, Coroutine):
+            result = asyncio.run(result)
+    except click.exceptions.Abort:
+        sys.exit(130)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except FrontdeskError as error:
+        click.echo(f"frontdesk: {error.detail}", err=True)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    sys.exit(result if isinstance(result, int) else 0)
+
+
+_COMMANDS: tuple[Any, ...] = (
+    serve.serve, agents.agents, send.send, vip.vip, rules.rule, check.check, db.db, evaluate.evaluate,
+    up.up, up.down, up.status,
+)  # fmt: skip
+for _command in _COMMANDS:
+    cli.add_command(_command)

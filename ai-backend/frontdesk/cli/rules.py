@@ -1,0 +1,67 @@
+"""``frontdesk rule``: the operator's routing rules."""
+
+import click
+
+from frontdesk.bootstrap import database_of
+from frontdesk.config.manifests import load_manifests
+from frontdesk.domain.analysis import CATEGORIES
+from frontdesk.domain.errors import InvalidInputError
+from frontdesk.domain.routing import Rule
+from frontdesk.settings import load_settings
+from frontdesk.store import directory
+
+
+@click.group()
+def rule() -> None:
+    """Ordered rules that decide before the agents' own manifests do."""
+
+
+@rule.command()
+@click.argument("agent")
+@click.option("--position", type=int, default=100, show_default=True, help="The lowest that holds decides.")
+@click.option("--category", type=click.Choice(CATEGORIES))
+@click.option("--keyword", help="A word or phrase in the message, in any case.")
+@click.option("--minimum-urgency", type=click.IntRange(1, 10))
+@click.option("--vip-only", is_flag=True)
+@click.option("--group-only", is_flag=True)
+async def add(agent: str, **conditions: object) -> None:
+    """Send messages for which all conditions hold to AGENT."""
+    settings = load_settings()
+    names = [manifest.name for manifest in load_manifests(settings.agents_dir)]
+    if agent not in names:
+        raise InvalidInputError(f"there is no agent {agent}; there are {', '.join(names)}")
+    database = database_of(settings)
+    try:
+        number = await directory.add_rule(database, Rule.model_validate({"id": 0, "agent": agent, **conditions}))
+    finally:
+        await database.close()
+    click.echo(f"rule {number} added")
+
+
+@rule.command()
+@click.argument("number", type=int)
+async def remove(number: int) -> int:
+    """Delete the rule with this NUMBER."""
+    database = database_of(load_settings())
+    try:
+        was = await directory.remove_rule(database, number)
+    finally:
+        await database.close()
+    click.echo(f"rule {number} {'removed' if was else 'does not exist'}")
+    return 0 if was else 1
+
+
+@rule.command(name="list")
+async def list_() -> None:
+    """Show the rules in the order in which they are tried."""
+    database = database_of(load_settings())
+    try:
+        rules = await directory.list_rules(database)
+    finally:
+        await database.close()
+    for item in rules:
+        conditions = item.model_dump(exclude={"id", "position", "agent"}, exclude_none=True, exclude_defaults=True)
+        shown = ", ".join(f"{name}={value}" for name, value in conditions.items()) or "always"
+        click.echo(f"{item.id:4} at {item.position:4}: {shown} → {item.agent}")
+    if not rules:
+        click.echo("No rules: the agents' manifests decide.")

@@ -1,0 +1,85 @@
+"""``frontdesk serve``: the backend."""
+
+import asyncio
+import contextlib
+import gc
+import signal
+from collections.abc import AsyncIterator, Iterable
+
+import click
+import structlog
+from aiohttp import web
+
+from frontdesk.bootstrap import backend, database_of
+from frontdesk.domain.errors import UnavailableError
+from frontdesk.logs import configure_logs
+from frontdesk.settings import Settings, load_settings
+from frontdesk.store.database import Database
+from frontdesk.store.schema import is_current, migrate
+
+log = structlog.get_logger(__name__)
+
+STORE_PATIENCE_S = 60
+
+
+@click.command()
+async def serve() -> None:
+    """Serve the webhook, the API and the page, and run the pipeline."""
+    settings = load_settings()
+    configure_logs(settings.log_level)
+    await _await_schema(settings)
+    async with backend(settings) as built, serving([(built.app, settings.host, settings.port)]):
+        # What start-up made stays: the collector need not look at it again with every generation.
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(100_000, 50, 100)
+        log.info("serving", host=settings.host, port=settings.port, analyser=built.desk.assessor.description)
+        await until_stopped()
+        log.info("stopping")
+
+
+@contextlib.asynccontextmanager
+async def serving(sites: Iterable[tuple[web.Application, str, int]]) -> AsyncIterator[None]:
+    """Serve applications, each at its host and port, until left; requests in hand are finished."""
+    runners = []
+    try:
+        for app, host, port in sites:
+            runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=15)
+            runners.append(runner)
+            await runner.setup()
+            await web.TCPSite(runner, host, port, reuse_address=True).start()
+        yield
+    finally:
+        await asyncio.gather(*(runner.cleanup() for runner in runners))
+
+
+async def until_stopped() -> None:
+    """Wait for SIGINT or SIGTERM."""
+    stopped = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stopped.set)
+    await stopped.wait()
+
+
+async def _await_schema(settings: Settings) -> None:
+    """Wait for a store that is still starting; upgrade its schema where it is old."""
+    database = database_of(settings)
+    try:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(STORE_PATIENCE_S):
+                while not await _answers(database):
+                    log.warning("waiting_for_store", store=database.description)
+                    await asyncio.sleep(1)
+        if not await is_current(database):
+            await migrate(database)
+    finally:
+        await database.close()
+
+
+async def _answers(database: Database) -> bool:
+    try:
+        await database.ping()
+    except UnavailableError:
+        return False
+    return True

@@ -1,0 +1,245 @@
+"""``frontdesk up``, ``down`` and ``status``: the whole desk under PM2, as ``make up`` starts it."""
+
+import asyncio
+import hashlib
+import json
+import os
+import re
+import secrets
+import shutil
+import subprocess
+import sys
+import time
+from typing import Any
+
+import aiohttp
+import click
+import segno
+
+from frontdesk.bootstrap import database_of
+from frontdesk.channels.whatsapp_web import Connector
+from frontdesk.domain.errors import ConfigurationError, UnavailableError
+from frontdesk.settings import ROOT, Settings, load_settings
+from frontdesk.store.schema import migrate
+from frontdesk.wire.signing import new_secret
+
+PM2 = ROOT / "connector-node" / "node_modules" / ".bin" / "pm2"
+ECOSYSTEM = ROOT / "ecosystem.config.js"
+HEALTH_PATIENCE_S = 90
+QR_PATIENCE_S = 45
+SETTLED = frozenset({"ready", "qr", "auth_failure"})
+
+
+@click.command()
+async def up() -> int:
+    """Prepare everything that is missing, start connector, backend and agents, and wait until they are healthy."""
+    _write_env()
+    _copy_business()
+    settings = load_settings()
+    settings.var_dir.mkdir(parents=True, exist_ok=True)
+    await _migrate(settings)
+    if _start(settings):
+        _say("starting connector, backend and agents")
+    health = await _until_healthy(settings)
+    await _report(settings, health)
+    return 0
+
+
+@click.command()
+def down() -> int:
+    """Stop the desk and its PM2. Nothing is lost: what was accepted is in the store."""
+    settings = load_settings()
+    if not (settings.var_dir / "pm2").exists():
+        click.echo("nothing is running")
+        return 0
+    _pm2(settings, "kill")
+    (settings.var_dir / "up.fingerprint").unlink(missing_ok=True)
+    click.echo("stopped")
+    return 0
+
+
+@click.command()
+async def status() -> int:
+    """Show what runs, and the address of the page."""
+    settings = load_settings()
+    processes = _processes(settings)
+    for process in processes:
+        environment = process["pm2_env"]
+        memory = process["monit"]["memory"] // 1_048_576
+        click.echo(
+            f"{process['name']:22} {environment['status']:9} {memory:5} MB  {environment['restart_time']} restarts"
+        )
+    if not processes:
+        click.echo("nothing is running; start it with: make up")
+        return 1
+    health = await _health(settings)
+    await _report(settings, health or {})
+    return 0 if health and health.get("status") == "ok" else 1
+
+
+def _say(text: str) -> None:
+    click.echo(f"• {text}", err=True)
+
+
+def _write_env() -> None:
+    """Make ``.env`` from the example, once, with fresh secrets and for its owner's eyes only."""
+    path = ROOT / ".env"
+    if path.exists():
+        return
+    _say("writing .env with fresh secrets")
+    text = (ROOT / ".env.example").read_text(encoding="utf-8")
+    for name in ("WEBHOOK_SECRET", "AGENT_SECRET"):
+        text = re.sub(rf"^{name}=$", f"{name}={new_secret()}", text, flags=re.MULTILINE)
+    for name in ("API_TOKEN", "CONNECTOR_TOKEN"):
+        text = re.sub(rf"^{name}=$", f"{name}={secrets.token_urlsafe(24)}", text, flags=re.MULTILINE)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(text)
+
+
+def _copy_business() -> None:
+    target = ROOT / "business.toml"
+    if not target.exists():
+        _say("writing business.toml from the example: edit it, it is what your customers are told")
+        shutil.copyfile(ROOT / "business.example.toml", target)
+
+
+async def _migrate(settings: Settings) -> None:
+    database = database_of(settings)
+    try:
+        if await migrate(database):
+            _say(f"schema made in {database.description}")
+    except UnavailableError as error:
+        raise UnavailableError(
+            f"{database.description}: {error.detail}; check DB_HOST and the others in .env"
+        ) from None
+    finally:
+        await database.close()
+
+
+def _pm2(settings: Settings, *arguments: str) -> str:
+    if not PM2.exists():
+        raise ConfigurationError("PM2 is not installed; run: make up")
+    environment = {**os.environ, "PM2_HOME": str(settings.var_dir / "pm2"), "FRONTDESK_PYTHON": sys.executable}
+    done = subprocess.run(  # noqa: S603 (our own PM2)
+        [str(PM2), *arguments], cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=120
+    )
+    if done.returncode:
+        raise UnavailableError(f"pm2 {arguments[0]} failed: {(done.stderr or done.stdout).strip()[-400:]}")
+    return done.stdout
+
+
+def _processes(settings: Settings) -> list[dict[str, Any]]:
+    if not (settings.var_dir / "pm2" / "pm2.pid").exists():
+        return []
+    output = _pm2(settings, "jlist")
+    found: list[dict[str, Any]] = json.loads(output[output.index("[") :])
+    return found
+
+
+def _start(settings: Settings) -> bool:
+    """Start or restart what needs it; False where everything already runs as configured."""
+    fingerprint = _fingerprint()
+    stored = settings.var_dir / "up.fingerprint"
+    processes = _processes(settings)
+    running = len(processes) == 3 and all(process["pm2_env"]["status"] == "online" for process in processes)
+    if running and stored.exists() and stored.read_text() == fingerprint:
+        return False
+    _pm2(settings, "startOrRestart", str(ECOSYSTEM), "--update-env")
+    stored.write_text(fingerprint)
+    return True
+
+
+def _fingerprint() -> str:
+    """A digest of everything that a running desk was started with: code, settings, facts, agents."""
+    digest = hashlib.sha256()
+    paths = [ROOT / ".env", ROOT / "business.toml", ECOSYSTEM, *(ROOT / "agents").rglob("*")]
+    paths += (ROOT / "ai-backend" / "frontdesk").rglob("*")
+    paths += (ROOT / "connector-node" / "src").rglob("*")
+    paths.append(ROOT / "connector-node" / "package-lock.json")
+    for path in sorted(path for path in paths if path.is_file() and path.suffix != ".pyc"):
+        digest.update(str(path.relative_to(ROOT)).encode() + path.read_bytes())
+    return digest.hexdigest()
+
+
+async def _health(settings: Settings) -> dict[str, Any] | None:
+    """What the backend says of itself, or None while it says nothing."""
+    url = f"http://{settings.host}:{settings.port}/health"
+    headers = {"authorization": f"Bearer {settings.api_token}"}
+    timeout = aiohttp.ClientTimeout(total=5)
+    try:
+        async with aiohttp.ClientSession(timeout=timeout) as session, session.get(url, headers=headers) as response:
+            document: dict[str, Any] = await response.json()
+            return document
+    except (aiohttp.ClientError, TimeoutError, ValueError):
+        return None
+
+
+async def _until_healthy(settings: Settings) -> dict[str, Any]:
+    started = time.monotonic()
+    told: str | None = None
+    while True:
+        health = await _health(settings)
+        missing = _missing(health)
+        elapsed = time.monotonic() - started
+        if health is not None and (missing is None or (missing.startswith("WhatsApp") and elapsed > QR_PATIENCE_S)):
+            return health
+        if elapsed > HEALTH_PATIENCE_S:
+            raise UnavailableError(f"still waiting for {missing} after {HEALTH_PATIENCE_S} s; see: make logs")
+        if missing != told:
+            _say(f"waiting for {missing}")
+            told = missing
+        await asyncio.sleep(0.3)
+
+
+def _missing(health: dict[str, Any] | None) -> str | None:
+    if health is None:
+        return "the backend"
+    if health.get("status") != "ok":
+        return "the database"
+    if "agents" not in health:
+        return "the backend (another program answers at its port, or with another token)"
+    asleep = [name for name, state in health["agents"].items() if state != "up"]
+    if asleep:
+        return f"the agents ({', '.join(asleep)})"
+    state = health["connector"]["state"]
+    if state == "away":
+        return "the connector"
+    return None if state in SETTLED else "WhatsApp Web to load"
+
+
+async def _report(settings: Settings, health: dict[str, Any]) -> None:
+    connection = await _connection(settings)
+    page = f"http://{settings.host}:{settings.port}/?token={settings.api_token}"
+    rows = [
+        ("page", page),
+        ("database", (health.get("database") or {}).get("store", "unknown")),
+        ("analyser", (health.get("analyser") or {}).get("name", "unknown")),
+        ("WhatsApp", _connection_line(connection)),
+    ]
+    if connection.get("qr"):
+        click.echo()
+        segno.make(connection["qr"], error="l").terminal(compact=True)
+        click.echo(
+            "  Scan it: WhatsApp → Settings → Linked devices → Link a device. The page shows it, too, and renews it.\n"
+        )
+    for name, value in rows:
+        click.echo(f"  {name:10} {value}")
+
+
+async def _connection(settings: Settings) -> dict[str, Any]:
+    connector = Connector(url=settings.connector_url, token=settings.connector_token)
+    try:
+        return (await connector.status()).model_dump()
+    finally:
+        await connector.close()
+
+
+def _connection_line(connection: dict[str, Any]) -> str:
+    words = {
+        "ready": f"linked{' as ' + connection['me'] if connection.get('me') else ''}",
+        "qr": "waiting for the scan of the code above",
+        "away": "the connector is not running",
+    }
+    reason = f" ({connection['reason']})" if connection.get("reason") else ""
+    return words.get(connection["state"], str(connection["state"])) + reason

@@ -1,0 +1,1 @@
+"""Use cases that web, command line and pipeline share."""

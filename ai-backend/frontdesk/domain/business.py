@@ -1,0 +1,80 @@
+"""What the business is: the facts of ``business.toml`` that triage and agents answer with."""
+
+from pydantic import BaseModel, ConfigDict, Field
+
+DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+
+
+class Offer(BaseModel):
+    """Something that the business sells."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    price: str = ""
+    description: str = ""
+    keywords: tuple[str, ...] = Field(default=(), description="Other words that customers use for it")
+
+
+class Answer(BaseModel):
+    """A question that customers often ask, and its answer."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    question: str
+    answer: str
+    keywords: tuple[str, ...] = Field(
+        default=(), description="Words that tell this question, in the customers' languages"
+    )
+
+
+class Business(BaseModel):
+    """One business. Only its name is required; what is missing is never invented."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str = Field(min_length=1)
+    about: str = ""
+    address: str = ""
+    phone: str = ""
+    website: str = ""
+    timezone: str = "UTC"
+    currency: str = ""
+    payment: tuple[str, ...] = ()
+    delivery: str = ""
+    hours: dict[str, str] = Field(default_factory=dict, description="Day → “09:00-18:00”, or “closed”")
+    offers: tuple[Offer, ...] = ()
+    answers: tuple[Answer, ...] = ()
+
+    def as_prompt(self) -> str:
+        """The facts as lines for a model."""
+        lines = [f"Business: {self.name}. {self.about}".strip()]
+        for label, value in (
+            ("Address", self.address),
+            ("Phone", self.phone),
+            ("Website", self.website),
+            ("Payment", ", ".join(self.payment)),
+            ("Delivery", self.delivery),
+            ("Hours", self.hours_line()),
+        ):
+            if value:
+                lines.append(f"{label}: {value}")
+        lines += [
+            f"Sells: {offer.name}{f' — {offer.price}' if offer.price else ''}{f' ({offer.description})' if offer.description else ''}"
+            for offer in self.offers
+        ]
+        lines += [f"Q: {item.question} A: {item.answer}" for item in self.answers]
+        return "\n".join(lines)
+
+    def hours_line(self) -> str:
+        """The opening hours on one line, equal days in a row joined, or an empty text where none are given."""
+        runs: list[tuple[str, str, str]] = []
+        for day in DAYS:
+            if day not in self.hours:
+                continue
+            hours = self.hours[day]
+            if runs and runs[-1][2] == hours and DAYS.index(runs[-1][1]) + 1 == DAYS.index(day):
+                runs[-1] = (runs[-1][0], day, hours)
+            else:
+                runs.append((day, day, hours))
+        return ", ".join(f"{a[:3]}–{b[:3]} {hours}" if a != b else f"{a[:3]} {hours}" for a, b, hours in runs)

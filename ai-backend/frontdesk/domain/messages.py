@@ -1,0 +1,145 @@
+"""A received message and the chat that led to it."""
+
+from datetime import UTC, datetime, timedelta
+from hashlib import blake2b
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from frontdesk.domain.analysis import Analysis
+from frontdesk.domain.contacts import Identity
+from frontdesk.domain.routing import Route
+
+MessageState = Literal["pending", "unrouted", "processed", "failed"]
+"""``pending``: to be analysed and routed; ``unrouted``: analysed, no agent reached, retried when due; the rest are ends."""
+
+EARLIEST = datetime(2009, 1, 1, tzinfo=UTC)
+"""WhatsApp began in 2009: nothing can be older."""
+FUTURE_TOLERANCE = timedelta(days=1)
+"""Clocks of phones are wrong by hours, not by days."""
+
+DIGEST_BYTES = 16
+
+
+class Value(BaseModel):
+    """A frozen value that refuses unknown fields."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class HistoryItem(Value):
+    """One earlier message of the chat, as it was seen when the new one arrived. ``sent_at`` is aware or absent."""
+
+    sender: str
+    content: str
+    sent_at: datetime | None
+    type: str = "chat"
+    from_us: bool = False
+
+
+class Media(Value):
+    """What is known of an attachment; ``size`` in bytes, ``duration_s`` in seconds."""
+
+    kind: str
+    mimetype: str | None = None
+    filename: str | None = None
+    size: int | None = None
+    duration_s: float | None = None
+
+
+class Quoted(Value):
+    """The message that this one answers."""
+
+    message_id: str | None = None
+    sender: str | None = None
+    content: str = ""
+
+
+class IncomingMessage(Value):
+    """One message as a channel delivered it, before anything is known about it.
+
+    ``chat_id`` is the channel's id of a group and None in a direct chat, where the conversation is the contact's.
+    ``sent_at`` is the sender's clock in UTC; ``repaired`` says that unstorable characters were replaced.
+    """
+
+    account: str
+    message_id: str
+    sent_at: datetime
+    chat_name: str
+    text: str
+    type: str = "chat"
+    identities: tuple[Identity, ...]
+    sender_id: str | None = None
+    sender_name: str | None = None
+    chat_id: str | None = None
+    history: tuple[HistoryItem, ...] = ()
+    media: Media | None = None
+    quoted: Quoted | None = None
+    repaired: bool = False
+
+    @property
+    def phone_number(self) -> str | None:
+        """The sender's number in E.164, or None where it is not known."""
+        return next((identity.value for identity in self.identities if identity.kind == "phone"), None)
+
+    @property
+    def is_group(self) -> bool:
+        """Whether the message was written in a group."""
+        return self.chat_id is not None
+
+
+class Record(Value):
+    """A message in the store, with what the stages made of it so far. ``analysis`` and ``route`` are None until then."""
+
+    id: int
+    conversation_id: int
+    contact_id: int
+    message: IncomingMessage
+    is_vip_customer: bool
+    is_critical_group: bool
+    state: MessageState
+    attempts: int
+    error: str | None
+    created_at: datetime
+    processed_at: datetime | None
+    analysis: Analysis | None = None
+    route: Route | None = None
+
+    @property
+    def is_important(self) -> bool:
+        """Whether the sender or the group is one of those that matter."""
+        return self.is_vip_customer or self.is_critical_group
+
+
+def check_time(moment: datetime, *, now: datetime) -> str | None:
+    """Why a time cannot be a message's, or None where it can."""
+    if moment.tzinfo is None or moment.utcoffset() is None:
+        return "must name its offset from UTC, as in 2026-01-31T12:00:00+03:00 or …Z"
+    try:
+        utc = moment.astimezone(UTC)
+    except OverflowError:
+        return "is outside the range of times"
+    if utc < EARLIEST:
+        return f"is before {EARLIEST.year}"
+    if utc > now + FUTURE_TOLERANCE:
+        return "lies in the future"
+    return None
+
+
+def history_digests(history: tuple[HistoryItem, ...]) -> tuple[bytes, ...]:
+    """A digest of :data:`DIGEST_BYTES` for each item: equal items are told apart by how often they occurred before.
+
+    The same window sent again, or moved on by some messages, gives the same digests for the same items, so each is
+    stored once a conversation.
+    """
+    seen: dict[bytes, int] = {}
+    digests: list[bytes] = []
+    for item in history:
+        moment = item.sent_at.astimezone(UTC).isoformat() if item.sent_at else ""
+        parts = (item.sender, moment, item.type, item.content)
+        base = blake2b("\x1f".join(f"{len(part)}:{part}" for part in parts).encode(), digest_size=DIGEST_BYTES)
+        occurrence = seen.get(base.digest(), 0)
+        seen[base.digest()] = occurrence + 1
+        base.update(str(occurrence).encode())
+        digests.append(base.digest())
+    return tuple(digests)

@@ -1,0 +1,87 @@
+"""An agent's answer by a model: a typed draft with typed actions."""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from frontdesk.domain.agents import Action, AgentReply, AgentRequest, CreateTask, HandOff, ScheduleFollowUp, Tag
+from frontdesk.domain.business import Business
+from frontdesk.domain.messages import HistoryItem
+from frontdesk.domain.ports import Subject
+from frontdesk.domain.text import shorten
+from frontdesk.model.client import ModelClient
+from frontdesk.model.transcript import INSTRUCTIONS, transcript
+
+MAX_OUTPUT_TOKENS = 900
+MAX_CHAT_CHARACTERS = 12_000
+
+
+class DraftedAction(BaseModel):
+    """One proposed action, flat, since strict schemas know no discriminated unions."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    type: Literal["create_task", "schedule_follow_up", "hand_off", "tag"]
+    text: str = Field(description="The task's title, the reason, or the label")
+    number: int = Field(description="create_task: priority 1 (most important) to 5; schedule_follow_up: hours; else 0")
+
+
+class Draft(BaseModel):
+    """What the model writes."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    reply: str = Field(description="The answer to the customer, in the customer's language, ready to send")
+    confidence: float = Field(description="0 to 1: how sure the answer is right by the facts given")
+    actions: list[DraftedAction]
+
+
+async def draft(
+    client: ModelClient, *, model: str, prompt: str, agent: str, request: AgentRequest, business: Business
+) -> AgentReply:
+    """Let a model answer for an agent.
+
+    Raises:
+        AnalyserError: there was no usable answer.
+    """
+    history = tuple(
+        HistoryItem(sender=turn.speaker, content=turn.text, sent_at=None, from_us=turn.speaker == "business")
+        for turn in request.history
+    )
+    analysis = request.analysis
+    judged = (
+        f"Judged: category {analysis.category}, urgency {analysis.urgency_score}/10, sentiment {analysis.sentiment}, "
+        f"language {analysis.language}{', an important customer' if request.is_vip else ''}."
+    )
+    answer, _ = await client.structured(
+        model=model,
+        instructions=f"{prompt.strip()}\n\n{INSTRUCTIONS}\n\n{judged}\n\n{business.as_prompt()}",
+        text=transcript(Subject(text=request.message, history=history), limit=MAX_CHAT_CHARACTERS),
+        schema=Draft,
+        max_output_tokens=MAX_OUTPUT_TOKENS,
+        key=f"{request.idempotency_key}-{agent}",
+    )
+    assert isinstance(answer, Draft)  # noqa: S101 (asked for as such)
+    return AgentReply(
+        agent=agent,
+        reply=answer.reply,
+        actions=tuple(action for item in answer.actions if (action := _typed(item)) is not None),
+        confidence=min(max(answer.confidence, 0.0), 1.0),
+        answered_by=model,
+    )
+
+
+def _typed(item: DraftedAction) -> Action | None:
+    text = shorten(item.text, 200)
+    try:
+        match item.type:
+            case "create_task":
+                return CreateTask(type="create_task", title=text, priority=min(max(item.number, 1), 5))
+            case "schedule_follow_up":
+                return ScheduleFollowUp(type="schedule_follow_up", after_hours=item.number, reason=text)
+            case "hand_off":
+                return HandOff(type="hand_off", reason=text)
+            case "tag":
+                return Tag(type="tag", label=shorten(item.text, 60))
+    except ValidationError:
+        return None

@@ -1,0 +1,168 @@
+"""The worker: claims conversations that are due and works on several at once, each in order."""
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+
+import structlog
+
+from frontdesk.domain.errors import UnavailableError
+from frontdesk.pipeline.process import Processor
+from frontdesk.store import conversations, messages, stats
+from frontdesk.store.conversations import Claim
+from frontdesk.store.database import Database
+
+log = structlog.get_logger(__name__)
+
+BATCH = 20
+ROLL_UP_INTERVAL_S = 300
+STOP_PATIENCE_S = 20
+
+
+class Worker:
+    """Drives the pipeline. Woken after a commit, and by the clock for what was left behind or is due again."""
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        processor: Processor,
+        concurrency: int,
+        lease_s: float,
+        sweep_interval_s: float,
+        rerate_interval_s: float,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._database = database
+        self._processor = processor
+        self._concurrency = concurrency
+        self._lease = timedelta(seconds=lease_s)
+        self._sweep_interval_s = sweep_interval_s
+        self._rerate_interval_s = rerate_interval_s
+        self._clock = clock
+        self._woken = asyncio.Event()
+        self._active: set[asyncio.Task[None]] = set()
+        self._stopping = False
+
+    def wake(self) -> None:
+        """There is work: do not wait for the clock."""
+        self._woken.set()
+
+    async def stop(self) -> None:
+        """Claim nothing more, finish what is in hand, give up the rest to their leases after a while."""
+        self._stopping = True
+        self._woken.set()
+        if self._active:
+            _, late = await asyncio.wait(self._active, timeout=STOP_PATIENCE_S)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
+
+    async def run(self) -> None:
+        """Work until stopped. A store that is away is waited for."""
+        async with asyncio.TaskGroup() as group:
+            extra = [group.create_task(self._rerate_regularly()), group.create_task(self._roll_up_regularly())]
+            while not self._stopping:
+                self._woken.clear()
+                try:
+                    busy = await self._claim_and_start()
+                except UnavailableError as error:
+                    log.warning("store_away", reason=error.detail)
+                    busy = False
+                if not busy:
+                    with contextlib.suppress(TimeoutError):
+                        async with asyncio.timeout(await self._until_next()):
+                            await self._woken.wait()
+            for task in extra:
+                task.cancel()
+
+    async def _claim_and_start(self) -> bool:
+        """Start what can be claimed; True where there may be more at once."""
+        places = self._concurrency - len(self._active)
+        if places <= 0:
+            return False
+        claims = await conversations.claim(self._database, places, now=self._clock(), lease=self._lease)
+        for claim in claims:
+            task = asyncio.create_task(self._work(claim))
+            self._active.add(task)
+            task.add_done_callback(self._finished)
+        return len(claims) == places and len(self._active) < self._concurrency
+
+    def _finished(self, task: asyncio.Task[None]) -> None:
+        self._active.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("conversation_abandoned", reason=type(error).__name__, exc_info=error)
+        self._woken.set()
+
+    async def _until_next(self) -> float:
+        try:
+            due = await conversations.next_ready_at(self._database)
+        except UnavailableError:
+            return self._sweep_interval_s
+        if due is None or len(self._active) >= self._concurrency:
+            return self._sweep_interval_s
+        return min(max((due - self._clock()).total_seconds(), 0.01), self._sweep_interval_s)
+
+    async def _work(self, claim: Claim) -> None:
+        work = asyncio.create_task(self._drain(claim))
+        heartbeat = asyncio.create_task(self._hold(claim, work))
+        try:
+            await work
+        except asyncio.CancelledError:
+            work.cancel()
+            await asyncio.gather(work, return_exceptions=True)
+            log.warning("conversation_lost", conversation=claim.conversation_id)
+        except UnavailableError as error:
+            # The lease ends by itself, and the sweep finds the conversation again.
+            log.warning("store_away", conversation=claim.conversation_id, reason=error.detail)
+        finally:
+            heartbeat.cancel()
+
+    async def _drain(self, claim: Claim) -> None:
+        while not self._stopping:
+            ids = await messages.due_in_conversation(
+                self._database, claim.conversation_id, now=self._clock(), limit=BATCH
+            )
+            if not ids:
+                break
+            for message_id in ids:
+                await self._processor.process(message_id)
+        now = self._clock()
+        due = await messages.next_due(self._database, claim.conversation_id, now=now)
+        await conversations.release(self._database, claim, now=now, next_due=due)
+
+    async def _hold(self, claim: Claim, work: asyncio.Task[None]) -> None:
+        """Renew the lease three times within its length; work whose lease was lost is stopped."""
+        while True:
+            await asyncio.sleep(self._lease.total_seconds() / 3)
+            try:
+                if not await conversations.renew(self._database, claim, now=self._clock(), lease=self._lease):
+                    work.cancel()
+                    return
+            except UnavailableError:
+                continue
+
+    async def _rerate_regularly(self) -> None:
+        while True:
+            await asyncio.sleep(self._rerate_interval_s)
+            with _logged("rerate"):
+                if done := await self._processor.rerate():
+                    log.info("messages_rerated", count=done)
+
+    async def _roll_up_regularly(self) -> None:
+        while True:
+            with _logged("roll_up"):
+                now = self._clock()
+                await stats.roll_up(self._database, now - timedelta(hours=1))
+                await stats.roll_up(self._database, now)
+            await asyncio.sleep(ROLL_UP_INTERVAL_S)
+
+
+@contextlib.contextmanager
+def _logged(job: str) -> Iterator[None]:
+    """A regular job that fails once is tried again the next time."""
+    try:
+        yield
+    except Exception as error:  # noqa: BLE001 (logged, and the job runs again)
+        log.warning("job_failed", job=job, reason=f"{type(error).__name__}: {error}"[:200])

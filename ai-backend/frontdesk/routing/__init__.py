@@ -1,0 +1,1 @@
+"""Which agent, and the call to it."""

@@ -1,0 +1,141 @@
+"""Hand a message to its agent: the backend decides, the hub steps in where nobody matches or somebody is down."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import structlog
+from pydantic import ValidationError
+
+from frontdesk.domain.agents import AgentReply, AgentRequest, Manifest, Turn
+from frontdesk.domain.errors import AgentError, AgentRejectedError
+from frontdesk.domain.messages import Record
+from frontdesk.domain.routing import HUB, Route, Rule, choose
+from frontdesk.wire.breaker import Breaker
+from frontdesk.wire.calls import SignedCaller
+
+log = structlog.get_logger(__name__)
+
+MAX_TURNS = 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dispatched:
+    """A route and how long the agents took, in milliseconds."""
+
+    route: Route
+    latency_ms: int
+
+
+class Dispatcher:
+    """Knows the agents, calls them, and leaves alone who keeps failing."""
+
+    def __init__(self, manifests: tuple[Manifest, ...], caller: SignedCaller, breakers: Mapping[str, Breaker]) -> None:
+        self._manifests = manifests
+        self._by_name = {manifest.name: manifest for manifest in manifests}
+        self._caller = caller
+        self._breakers = breakers
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The agents that there are."""
+        return tuple(self._by_name)
+
+    async def health(self) -> dict[str, str]:
+        """Each agent → “up”, “down”, or “left alone”."""
+        states: dict[str, str] = {}
+        for manifest in self._manifests:
+            if self._breakers[manifest.name].is_open:
+                states[manifest.name] = "left alone"
+                continue
+            try:
+                await self._caller.get(f"{manifest.address}/health")
+                states[manifest.name] = "up"
+            except AgentError:
+                states[manifest.name] = "down"
+        return states
+
+    async def dispatch(self, record: Record, rules: tuple[Rule, ...]) -> Dispatched:
+        """Choose an agent and get its answer. A route without success means that nobody could be reached."""
+        assert record.analysis is not None  # noqa: S101 (routing follows analysis)
+        started = time.monotonic()
+        choice = choose(
+            analysis=record.analysis,
+            text=record.message.text,
+            is_vip=record.is_vip_customer,
+            is_group=record.message.is_group,
+            rules=rules,
+            manifests=self._manifests,
+        )
+        request = _request(record, choice.agent)
+        reasons = [choice.reason]
+        route: Route | None = None
+        for name in dict.fromkeys((choice.agent, HUB)):
+            if name not in self._by_name:
+                reasons.append(f"there is no {name}")
+                continue
+            try:
+                reply = await self._ask(name, request)
+            except AgentError as error:
+                reasons.append(f"{name} failed: {error.detail}")
+                log.warning("agent_failed", agent=name, reason=error.detail, message=record.id)
+                continue
+            if name != choice.agent:
+                reasons.append("the hub took over")
+            elif reply.agent != name:
+                reasons.append(f"the hub picked {reply.agent}")
+            document = reply.model_dump(mode="json")
+            route = Route(success=True, agent=reply.agent, reason="; ".join(reasons), response=document)
+            break
+        if route is None:
+            route = Route(success=False, agent=choice.agent, reason="; ".join(reasons))
+        return Dispatched(route=route, latency_ms=round((time.monotonic() - started) * 1000))
+
+    async def _ask(self, name: str, request: AgentRequest) -> AgentReply:
+        breaker = self._breakers[name]
+        breaker.enter()
+        try:
+            answer = await self._caller.post(
+                f"{self._by_name[name].address}/process", request.model_dump(mode="json"), key=request.idempotency_key
+            )
+            reply = AgentReply.model_validate(answer)
+        except AgentRejectedError:
+            # It is up and says no: that is about the message, or about our secret.
+            breaker.succeeded()
+            raise
+        except AgentError:
+            breaker.failed()
+            raise
+        except ValidationError as error:
+            breaker.failed()
+            raise AgentError("answered outside of the protocol") from error
+        except BaseException:
+            breaker.abandoned()
+            raise
+        breaker.succeeded()
+        return self._checked(name, reply)
+
+    def _checked(self, asked: str, reply: AgentReply) -> AgentReply:
+        """The reply with the actions that its agent's manifest allows; an unknown name counts as the agent asked."""
+        name = reply.agent if reply.agent in self._by_name else asked
+        allowed = self._by_name[name].actions
+        actions = tuple(action for action in reply.actions if action.type in allowed)
+        return reply.model_copy(update={"agent": name, "actions": actions})
+
+
+def _request(record: Record, agent: str) -> AgentRequest:
+    assert record.analysis is not None  # noqa: S101 (routing follows analysis)
+    message = record.message
+    return AgentRequest(
+        idempotency_key=f"route-{record.id}",
+        agent=agent,
+        message=message.text,
+        sender_name=message.sender_name,
+        chat_name=message.chat_name,
+        is_vip=record.is_important,
+        history=tuple(
+            Turn(speaker="business" if item.from_us else "customer", text=item.content)
+            for item in message.history[-MAX_TURNS:]
+        ),
+        analysis=record.analysis,
+    )

@@ -1,0 +1,174 @@
+"""All settings, read once from the environment and ``.env`` into one frozen value.
+
+The only module that reads the environment. A name in upper case is the environment variable.
+"""
+
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import quote
+
+from pydantic import Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from frontdesk.domain.errors import ConfigurationError
+
+ROOT = Path(__file__).resolve().parents[2]
+"""The checkout: relative paths in settings start here."""
+
+
+class Settings(BaseSettings):
+    """The settings of the backend and the agents. The connector reads the ``WA_`` ones and the shared ones itself."""
+
+    model_config = SettingsConfigDict(
+        frozen=True, extra="ignore", env_file_encoding="utf-8", hide_input_in_errors=True, env_ignore_empty=True
+    )
+
+    # Who may speak to us
+    webhook_secret: str = Field(
+        description="Signs what the connector posts (whsec_ and base64); also a bearer token for it"
+    )
+    api_token: str = Field(
+        min_length=16, description="Bearer token of people and programs that use the API and the page"
+    )
+    agent_secret: str = Field(description="Signs what the backend asks the agents")
+    connector_token: str = Field(min_length=16, description="Bearer token of the connector's own API")
+    extra_accounts: str = Field(default="", description="More accounts, as name=secret, comma-separated")
+
+    # Where everything is
+    host: str = Field(default="127.0.0.1", description="Address that the backend listens on")
+    port: int = Field(default=8100, ge=0, le=65535, description="Port of the backend")
+    connector_url: str = Field(default="http://127.0.0.1:8101", description="The connector's API")
+    agents_host: str = Field(default="127.0.0.1", description="Address that the agents listen on")
+    agents_dir: Path = Field(default=Path("agents"), description="Folder with one folder an agent")
+    business_file: Path = Field(default=Path("business.toml"), description="What the business is")
+    var_dir: Path = Field(default=Path("var"), description="Where data of this installation lives")
+
+    # The store
+    database_url: str | None = Field(
+        default=None, description="mysql://user:password@host:port/name, or sqlite:///path"
+    )
+    db_host: str | None = Field(default=None, description="Host of MySQL or MariaDB; unset means SQLite")
+    db_port: int = Field(default=3306, ge=1, le=65535, description="Port of MySQL or MariaDB")
+    db_user: str = Field(default="frontdesk", description="User of MySQL or MariaDB")
+    db_password: str = Field(default="", description="Its password")
+    db_name: str = Field(default="frontdesk", description="Name of the database")
+    db_pool_size: int = Field(default=10, ge=1, le=200, description="Connections kept open to MySQL")
+
+    # The model
+    openai_api_key: str | None = Field(default=None, description="Without it triage and agents answer by rules")
+    openai_base_url: str | None = Field(default=None, description="Another provider that speaks OpenAI's protocol")
+    analyser: Literal["auto", "decisions", "chat", "rules"] = Field(
+        default="auto", description="auto: decisions for OpenAI, chat for another base URL, rules without a key"
+    )
+    triage_model: str = Field(default="gpt-6-luna", description="Model that rates and reads messages")
+    agent_model: str = Field(default="gpt-6.1-terra", description="Model that drafts answers")
+    model_timeout_s: float = Field(default=12, gt=0, le=600, description="Patience with one call to the provider")
+    model_max_retries: int = Field(default=1, ge=0, le=10, description="Repeats of a failed call, within the patience")
+    max_cost_per_message_usd: float = Field(default=0.005, ge=0, description="What the triage of one message may cost")
+    model_prices: str = Field(
+        default="", description="Own prices, as model=input/cached/output in USD per million tokens"
+    )
+    rerate_interval_s: float = Field(
+        default=60, gt=0, description="How often messages that rules judged in an outage are rated again"
+    )
+
+    # Taking and working
+    max_body_bytes: int = Field(default=1_048_576, ge=1024, description="Largest body that the API takes")
+    max_history_items: int = Field(default=100, ge=0, le=100, description="Most history items in one webhook")
+    default_wait_s: float = Field(
+        default=25, ge=0, le=300, description="How long a webhook waits for its analysis by default"
+    )
+    max_wait_s: float = Field(default=60, ge=0, le=300, description="The longest that a caller may ask to wait")
+    max_waiting: int = Field(default=2000, ge=1, description="Webhooks in hand at once; one more is asked to come back")
+    worker_concurrency: int = Field(default=8, ge=1, le=256, description="Conversations worked on at once")
+    lease_s: float = Field(default=60, gt=1, description="How long a conversation is held without a sign of life")
+    max_attempts: int = Field(default=8, ge=1, le=100, description="Attempts before a message is parked as failed")
+    retry_base_s: float = Field(default=2, gt=0, description="First pause before a repeat; it doubles each time")
+    retry_max_s: float = Field(default=900, gt=0, description="Longest pause before a repeat")
+    sweep_interval_s: float = Field(default=5, gt=0, description="How often the store is asked for what is due")
+    agent_timeout_s: float = Field(default=30, gt=0, description="Patience with one call to an agent")
+    agent_attempts: int = Field(
+        default=2, ge=1, le=10, description="Calls to an agent in a row before it counts as down"
+    )
+    breaker_failures: int = Field(default=3, ge=1, description="Failures in a row after which a service is left alone")
+    breaker_pause_s: float = Field(default=30, gt=0, description="How long it is left alone")
+
+    # Who matters
+    important_customers: str = Field(
+        default="", description="Seed: numbers or ids, comma-separated, as number or number=Name"
+    )
+    critical_groups: str = Field(default="", description="Seed: ids or names of groups, comma-separated")
+    default_region: str | None = Field(
+        default=None, pattern="^[A-Z]{2}$", description="Country of numbers without a country code, as TR"
+    )
+
+    # Telling
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="Least serious log line"
+    )
+
+    @field_validator("webhook_secret", "agent_secret")
+    @classmethod
+    def _is_a_signing_key(cls, value: str) -> str:
+        if not value.startswith("whsec_") or len(value) < 30:
+            raise ValueError("must be whsec_ followed by at least 24 base64 characters; `make up` writes one")
+        return value
+
+    @field_validator("agents_dir", "business_file", "var_dir")
+    @classmethod
+    def _from_the_checkout(cls, value: Path) -> Path:
+        return value if value.is_absolute() else ROOT / value
+
+    @cached_property
+    def accounts(self) -> dict[str, str]:
+        """Account → its secret; ``main`` is the one of ``WEBHOOK_SECRET``."""
+        pairs = [pair.partition("=") for pair in _listed(self.extra_accounts)]
+        return {"main": self.webhook_secret, **{name.strip(): secret.strip() for name, _, secret in pairs}}
+
+    @cached_property
+    def store_url(self) -> str:
+        """The SQLAlchemy URL of the store, with an asynchronous driver."""
+        if self.database_url:
+            scheme, separator, rest = self.database_url.partition("://")
+            driver = {"mysql": "mysql+aiomysql", "mariadb": "mysql+aiomysql", "sqlite": "sqlite+aiosqlite"}.get(
+                scheme.partition("+")[0]
+            )
+            if not separator or driver is None:
+                raise ConfigurationError("DATABASE_URL: must start with mysql:// or sqlite:///")
+            return f"{driver}://{rest}"
+        if self.db_host:
+            who = f"{quote(self.db_user, safe='')}:{quote(self.db_password, safe='')}"
+            return f"mysql+aiomysql://{who}@{self.db_host}:{self.db_port}/{quote(self.db_name, safe='')}"
+        return f"sqlite+aiosqlite:///{self.var_dir / 'frontdesk.db'}"
+
+    @cached_property
+    def seeded_customers(self) -> dict[str, str | None]:
+        """Number or id → name, of ``IMPORTANT_CUSTOMERS``."""
+        pairs = (entry.partition("=") for entry in _listed(self.important_customers))
+        return {number.strip(): name.strip() or None for number, _, name in pairs}
+
+    @cached_property
+    def seeded_groups(self) -> tuple[str, ...]:
+        """Ids or names, of ``CRITICAL_GROUPS``."""
+        return tuple(_listed(self.critical_groups))
+
+
+def _listed(text: str) -> list[str]:
+    return [part.strip() for part in text.split(",") if part.strip()]
+
+
+def load_settings(env_file: Path | None = None, **overrides: Any) -> Settings:
+    """Read the environment over ``.env`` (or another file), with overrides for tests.
+
+    Raises:
+        ConfigurationError: a setting is missing or wrong; the text names it and never shows its value.
+    """
+    try:
+        return Settings(**{"_env_file": env_file or ROOT / ".env", **overrides})
+    except ValidationError as error:
+        problems = "; ".join(
+            f"{'.'.join(map(str, item['loc'])).upper()}: {item['msg'].removeprefix('Value error, ')}"
+            for item in error.errors(include_input=False, include_context=False)
+        )
+        raise ConfigurationError(f"{problems} (settings are read from the environment and .env)") from None

@@ -1,0 +1,167 @@
+"""Connections and transactions on SQLite and MySQL/MariaDB, with one face.
+
+``read`` gives a connection for queries, ``write`` runs a function in one transaction and repeats it where the server asks
+for that (a deadlock, a lock wait that timed out, a lost race for a unique key).
+"""
+
+import asyncio
+import contextlib
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+
+import structlog
+from sqlalchemy import event, make_url, text
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from frontdesk.domain.errors import ConfigurationError, UnavailableError
+
+T = TypeVar("T")
+
+log = structlog.get_logger(__name__)
+
+WRITE_ATTEMPTS = 6
+# Deadlock, lock wait timeout, changed since last read, and a Galera node that is not in the cluster yet.
+RETRIED_CODES = frozenset({1213, 1205, 1020, 1047})
+# Raised by SQLite, as text, where another process holds the file.
+SQLITE_BUSY = "database is locked"
+
+
+class Database:
+    """The store of one installation."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self.engine = engine
+        self.is_sqlite = engine.dialect.name == "sqlite"
+        # SQLite has one writer: queueing here is fair, its own busy loop is not.
+        self._writer = asyncio.Lock() if self.is_sqlite else None
+
+    @property
+    def description(self) -> str:
+        """Which store this is, without credentials."""
+        url = self.engine.url
+        if self.is_sqlite:
+            return f"SQLite at {url.database}"
+        return f"MySQL database {url.database} at {url.host}:{url.port or 3306}"
+
+    @contextlib.asynccontextmanager
+    async def read(self) -> AsyncIterator[AsyncConnection]:
+        """A connection for queries; nothing is kept open after it."""
+        with translated():
+            async with self.engine.connect() as connection:
+                yield connection
+
+    async def write(self, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
+        """Run ``work`` in one transaction and commit it. ``work`` may run more than once.
+
+        Raises:
+            UnavailableError: the server is away or refuses to commit.
+        """
+        for attempt in range(1, WRITE_ATTEMPTS + 1):
+            try:
+                async with contextlib.AsyncExitStack() as stack:
+                    if self._writer:
+                        await stack.enter_async_context(self._writer)
+                    connection = await stack.enter_async_context(self._begin())
+                    return await work(connection)
+            except DBAPIError as error:
+                if attempt == WRITE_ATTEMPTS or not _worth_repeating(error):
+                    raise _as_ours(error) from error
+                log.info("transaction_repeated", attempt=attempt, code=_code(error))
+            await asyncio.sleep(random.uniform(0, 0.02 * 2**attempt))  # noqa: S311 (jitter)
+        raise AssertionError("unreachable")
+
+    @contextlib.asynccontextmanager
+    async def _begin(self) -> AsyncIterator[AsyncConnection]:
+        async with self.engine.connect() as connection:
+            if self.is_sqlite:
+                await connection.execution_options(frontdesk_write=True)
+            async with connection.begin():
+                yield connection
+
+    async def ping(self) -> None:
+        """Ask the server for a sign of life.
+
+        Raises:
+            UnavailableError: there was none.
+        """
+        async with self.read() as connection:
+            await connection.execute(text("SELECT 1"))
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self.engine.dispose()
+
+
+def open_database(url: str, *, pool_size: int = 10) -> Database:
+    """A database for an SQLAlchemy URL with an asynchronous driver. Nothing is connected yet."""
+    parsed = make_url(url)
+    if parsed.get_backend_name() == "sqlite":
+        return Database(_sqlite_engine(parsed))
+    if parsed.get_backend_name() in {"mysql", "mariadb"}:
+        engine = create_async_engine(
+            parsed.update_query_dict({"charset": "utf8mb4"}),
+            pool_size=pool_size,
+            max_overflow=pool_size,
+            pool_pre_ping=True,
+            pool_recycle=1800,
+            isolation_level="READ COMMITTED",
+            connect_args={
+                "connect_timeout": 5,
+                "init_command": "SET time_zone = '+00:00', sql_mode = 'STRICT_ALL_TABLES'",
+            },
+        )
+        return Database(engine)
+    raise ConfigurationError("DATABASE_URL: must start with mysql:// or sqlite:///")
+
+
+def _sqlite_engine(url: URL) -> AsyncEngine:
+    if url.database:
+        Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+    engine = create_async_engine(url, connect_args={"timeout": 10})
+
+    @event.listens_for(engine.sync_engine, "connect")
+    def _configure(connection: Any, _: Any) -> None:
+        # The driver must not begin transactions by itself: a write has to begin as one, see below.
+        connection.isolation_level = None
+        cursor = connection.cursor()
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=10000"):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    @event.listens_for(engine.sync_engine, "begin")
+    def _begin(connection: Any) -> None:
+        # A transaction that reads first and writes later fails at once when another wrote in between.
+        write = connection.get_execution_options().get("frontdesk_write", False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+
+    return engine
+
+
+@contextlib.contextmanager
+def translated() -> Iterator[None]:
+    """Turn what the drivers raise into our errors."""
+    try:
+        yield
+    except DBAPIError as error:
+        raise _as_ours(error) from error
+    except OSError as error:
+        raise UnavailableError("the database cannot be reached") from error
+
+
+def _code(error: DBAPIError) -> int | None:
+    arguments = getattr(error.orig, "args", ())
+    return arguments[0] if arguments and isinstance(arguments[0], int) else None
+
+
+def _worth_repeating(error: DBAPIError) -> bool:
+    return isinstance(error, IntegrityError) or _code(error) in RETRIED_CODES or SQLITE_BUSY in str(error.orig)
+
+
+def _as_ours(error: DBAPIError) -> Exception:
+    if error.connection_invalidated or isinstance(error, OperationalError):
+        return UnavailableError("the database cannot be reached or refuses to commit")
+    return error

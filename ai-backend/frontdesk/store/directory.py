@@ -1,0 +1,135 @@
+"""Who matters and who decides: important customers, critical groups, routing rules."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+from sqlalchemy import and_, delete, insert, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from frontdesk.domain.contacts import Identity
+from frontdesk.domain.routing import Rule
+from frontdesk.store.database import Database
+from frontdesk.store.tables import critical_groups, important_customers, routing_rules
+
+
+def group_key(value: str) -> str:
+    """A group's id as it is, or its name without regard to case and outer spaces."""
+    text = value.strip()
+    return text if text.endswith("@g.us") else " ".join(text.casefold().split())
+
+
+async def important_identities(connection: AsyncConnection, identities: Sequence[Identity]) -> set[Identity]:
+    """Those of the identities that are important customers."""
+    table = important_customers
+    if not identities:
+        return set()
+    rows = await connection.execute(
+        select(table.c.kind, table.c.value).where(
+            or_(*(and_(table.c.kind == identity.kind, table.c.value == identity.value) for identity in identities))
+        )
+    )
+    return {Identity(kind=row.kind, value=row.value) for row in rows}
+
+
+async def is_critical_group(connection: AsyncConnection, names: Iterable[str]) -> bool:
+    """Whether a group, by its id or its name, is critical."""
+    table = critical_groups
+    keys = [group_key(name) for name in names if name]
+    return await connection.scalar(select(table.c.id).where(table.c.group_key.in_(keys)).limit(1)) is not None
+
+
+async def list_customers(database: Database) -> list[tuple[Identity, str | None, datetime]]:
+    """All important customers: identity, name, since when."""
+    async with database.read() as connection:
+        rows = await connection.execute(select(important_customers).order_by(important_customers.c.id))
+        return [(Identity(kind=row.kind, value=row.value), row.name, row.created_at) for row in rows]
+
+
+async def add_customer(database: Database, identity: Identity, name: str | None, *, now: datetime) -> bool:
+    """Make a sender important; True where they were not. A name given now replaces an older one."""
+    table = important_customers
+
+    async def work(connection: AsyncConnection) -> bool:
+        known = await connection.scalar(
+            select(table.c.id).where(table.c.kind == identity.kind, table.c.value == identity.value)
+        )
+        if known is None:
+            await connection.execute(
+                insert(table).values(kind=identity.kind, value=identity.value, name=name, created_at=now)
+            )
+        elif name:
+            await connection.execute(update(table).where(table.c.id == known).values(name=name))
+        return known is None
+
+    return await database.write(work)
+
+
+async def remove_customer(database: Database, identity: Identity) -> bool:
+    """Make a sender ordinary again; False where they were."""
+    table = important_customers
+
+    async def work(connection: AsyncConnection) -> bool:
+        result = await connection.execute(
+            delete(table).where(table.c.kind == identity.kind, table.c.value == identity.value)
+        )
+        return bool(result.rowcount)
+
+    return await database.write(work)
+
+
+async def list_groups(database: Database) -> list[str]:
+    """The ids and names of the critical groups."""
+    async with database.read() as connection:
+        rows = await connection.execute(select(critical_groups.c.group_key).order_by(critical_groups.c.id))
+        return [str(row.group_key) for row in rows]
+
+
+async def add_group(database: Database, name: str, *, now: datetime) -> bool:
+    """Make a group critical, by id or name; True where it was not."""
+    table = critical_groups
+
+    async def work(connection: AsyncConnection) -> bool:
+        if await is_critical_group(connection, [name]):
+            return False
+        await connection.execute(insert(table).values(group_key=group_key(name), created_at=now))
+        return True
+
+    return await database.write(work)
+
+
+async def remove_group(database: Database, name: str) -> bool:
+    """Make a group ordinary again; False where it was."""
+    table = critical_groups
+
+    async def work(connection: AsyncConnection) -> bool:
+        result = await connection.execute(delete(table).where(table.c.group_key == group_key(name)))
+        return bool(result.rowcount)
+
+    return await database.write(work)
+
+
+async def list_rules(database: Database) -> tuple[Rule, ...]:
+    """The operator's routing rules in their order."""
+    async with database.read() as connection:
+        rows = await connection.execute(select(routing_rules).order_by(routing_rules.c.position, routing_rules.c.id))
+        return tuple(Rule.model_validate(dict(row._mapping)) for row in rows)  # noqa: SLF001 (SQLAlchemy's public face)
+
+
+async def add_rule(database: Database, rule: Rule) -> int:
+    """Add a rule and return its id; the id in the value is not used."""
+
+    async def work(connection: AsyncConnection) -> int:
+        result = await connection.execute(insert(routing_rules).values(**rule.model_dump(exclude={"id"})))
+        return int(result.inserted_primary_key[0])  # type: ignore[index]
+
+    return await database.write(work)
+
+
+async def remove_rule(database: Database, rule_id: int) -> bool:
+    """Delete a rule; False where there was none."""
+
+    async def work(connection: AsyncConnection) -> bool:
+        result = await connection.execute(delete(routing_rules).where(routing_rules.c.id == rule_id))
+        return bool(result.rowcount)
+
+    return await database.write(work)

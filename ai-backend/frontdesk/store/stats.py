@@ -1,0 +1,109 @@
+"""Counting: the last hours for ``/stats``, and hourly totals for reports."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, delete, func, insert, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from frontdesk.domain.usage import Usage
+from frontdesk.store.database import Database
+from frontdesk.store.tables import agent_routing, analytics_results, system_stats, webhook_messages
+
+MAX_DURATIONS = 20_000
+
+
+async def counts(database: Database, *, since: datetime, until: datetime | None = None) -> dict[str, dict[str, int]]:
+    """What arrived in a span, counted by state, category, sentiment, priority and agent: metric → label → number."""
+    async with database.read() as connection:
+        return await _counts(connection, since, until)
+
+
+async def durations(database: Database, *, since: datetime) -> Sequence[float]:
+    """Seconds from acceptance to the end of processing, of the latest messages since then, at most 20,000."""
+    table = webhook_messages
+    async with database.read() as connection:
+        rows = await connection.execute(
+            select(table.c.created_at, table.c.processed_at)
+            .where(table.c.created_at >= since, table.c.processed_at.is_not(None))
+            .order_by(table.c.created_at.desc())
+            .limit(MAX_DURATIONS)
+        )
+        return [(row.processed_at - row.created_at).total_seconds() for row in rows]
+
+
+async def usage(database: Database, *, since: datetime) -> Usage:
+    """What the analyses of messages since then took."""
+    table = analytics_results
+    names = ("model_calls", "input_tokens", "cached_tokens", "output_tokens", "cost_micro_usd", "latency_ms")
+    async with database.read() as connection:
+        row = (
+            await connection.execute(
+                select(*(func.coalesce(func.sum(table.c[name]), 0).label(name) for name in names))
+                .join(webhook_messages, webhook_messages.c.id == table.c.webhook_message_id)
+                .where(webhook_messages.c.created_at >= since)
+            )
+        ).one()
+    numbers = {name: int(getattr(row, name)) for name in names}
+    return Usage(calls=numbers.pop("model_calls"), **numbers)
+
+
+async def waiting(database: Database) -> dict[str, int]:
+    """How many messages of any age are pending, unrouted or failed, and how many analyses are to be repeated."""
+    table = webhook_messages
+    async with database.read() as connection:
+        rows = await connection.execute(
+            select(table.c.state, func.count())
+            .where(table.c.state.in_(("pending", "unrouted", "failed")))
+            .group_by(table.c.state)
+        )
+        found = {str(state): int(number) for state, number in rows}
+        rerate = await connection.scalar(
+            select(func.count()).select_from(analytics_results).where(analytics_results.c.rerate_due.is_(True))
+        )
+    return {"pending": 0, "unrouted": 0, "failed": 0, **found, "to_rerate": int(rerate or 0)}
+
+
+async def roll_up(database: Database, hour: datetime) -> None:
+    """Write the totals of one full hour (UTC) to ``system_stats``, replacing what was there."""
+    start = hour.replace(minute=0, second=0, microsecond=0)
+
+    async def work(connection: AsyncConnection) -> None:
+        table = system_stats
+        await connection.execute(delete(table).where(table.c.day == start.date(), table.c.hour == start.hour))
+        found = await _counts(connection, start, start + timedelta(hours=1))
+        rows = [
+            {"day": start.date(), "hour": start.hour, "metric": metric, "label": label, "value": number}
+            for metric, labels in sorted(found.items())
+            for label, number in sorted(labels.items())
+        ]
+        if rows:
+            await connection.execute(insert(table), rows)
+
+    await database.write(work)
+
+
+async def _counts(connection: AsyncConnection, since: datetime, until: datetime | None) -> dict[str, dict[str, int]]:
+    message, analysis, route = webhook_messages, analytics_results, agent_routing
+    span: ColumnElement[bool] = message.c.created_at >= since
+    if until is not None:
+        span = and_(span, message.c.created_at < until)
+    found: defaultdict[str, dict[str, int]] = defaultdict(dict)
+
+    async def count(metric: str, column: Any, source: Any) -> None:
+        rows = await connection.execute(select(column, func.count()).select_from(source).where(span).group_by(column))
+        for label, number in rows:
+            if label is not None:
+                found[metric][str(label)] = int(number)
+
+    analysed = message.join(analysis, analysis.c.webhook_message_id == message.c.id)
+    routed = message.join(route, route.c.webhook_message_id == message.c.id)
+    await count("state", message.c.state, message)
+    await count("category", analysis.c.category, analysed)
+    await count("sentiment", analysis.c.sentiment, analysed)
+    await count("priority", analysis.c.priority_level, analysed)
+    await count("analyser", analysis.c.analyser, analysed)
+    await count("agent", route.c.agent, routed)
+    return dict(found)

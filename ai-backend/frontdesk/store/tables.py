@@ -1,0 +1,267 @@
+"""The schema, once: ``schema.sql`` and the migrations are proven equal to it.
+
+Text is utf8mb4 with a binary collation, since MariaDB's default takes any two emoji for equal. Ids from outside are bytes
+(VARBINARY), since even the binary collation ignores trailing spaces. Times are naive UTC with microseconds. JSON is
+text, parsed in Python, since MySQL and MariaDB disagree about it.
+"""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Date,
+    DateTime,
+    Dialect,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    SmallInteger,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)  # fmt: skip
+from sqlalchemy.dialects import mysql
+from sqlalchemy.schema import SchemaItem
+from sqlalchemy.types import TypeDecorator, TypeEngine
+
+COLLATION = "utf8mb4_bin"
+
+metadata = MetaData(
+    naming_convention={"ix": "ix_%(table_name)s_%(column_0_N_name)s", "uq": "uq_%(table_name)s_%(column_0_N_name)s"}
+)
+
+
+class Id(TypeDecorator[str]):
+    """A text that identifies something, compared byte by byte: str in Python, VARBINARY of UTF-8 in the store."""
+
+    impl = LargeBinary
+    cache_ok = True
+
+    def __init__(self, length: int = 255) -> None:
+        super().__init__()
+        self.length = length
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        """VARBINARY on MySQL, BLOB on SQLite."""
+        is_mysql = dialect.name in {"mysql", "mariadb"}
+        return dialect.type_descriptor(mysql.VARBINARY(self.length) if is_mysql else LargeBinary())
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> Any:  # noqa: ARG002
+        """Text to bytes."""
+        return None if value is None else value.encode()
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> str | None:  # noqa: ARG002
+        """Bytes to text."""
+        return None if value is None else bytes(value).decode("utf-8", "replace")
+
+
+class Moment(TypeDecorator[datetime]):
+    """An aware moment in Python, naive UTC with microseconds in the store."""
+
+    impl = DateTime
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        """DATETIME(6) on MySQL."""
+        is_mysql = dialect.name in {"mysql", "mariadb"}
+        return dialect.type_descriptor(mysql.DATETIME(fsp=6) if is_mysql else DateTime())
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:  # noqa: ARG002
+        """To naive UTC; a naive moment is an error."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a naive moment cannot be stored")
+        return value.astimezone(UTC).replace(tzinfo=None)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+        """To aware UTC."""
+        return None if value is None else value.replace(tzinfo=UTC)
+
+
+BigId = BigInteger().with_variant(Integer, "sqlite")
+LongText = Text().with_variant(mysql.MEDIUMTEXT(), "mysql", "mariadb")
+
+
+def Digests(length: int) -> TypeEngine[bytes]:  # noqa: N802 (a type)
+    """Raw bytes of at most this length."""
+    return LargeBinary(length).with_variant(mysql.VARBINARY(length), "mysql", "mariadb")
+
+
+def _table(name: str, *parts: SchemaItem) -> Table:
+    return Table(name, metadata, *parts, mysql_engine="InnoDB", mysql_charset="utf8mb4", mysql_collate=COLLATION)
+
+
+accounts = _table(
+    "accounts",
+    Column("id", Integer, primary_key=True),
+    Column("name", Id(64), nullable=False, unique=True),
+    Column("channel", String(32), nullable=False),
+    Column("created_at", Moment, nullable=False),
+)
+
+contacts = _table(
+    "contacts",
+    Column("id", BigId, primary_key=True),
+    Column("name", String(255)),
+    Column("language", String(16)),
+    Column("first_seen_at", Moment, nullable=False),
+    Column("last_seen_at", Moment, nullable=False),
+)
+
+contact_identities = _table(
+    "contact_identities",
+    Column("kind", Id(16), primary_key=True),
+    Column("value", Id(255), primary_key=True),
+    Column("contact_id", BigId, ForeignKey("contacts.id"), nullable=False, index=True),
+    Column("created_at", Moment, nullable=False),
+)
+
+conversations = _table(
+    "conversations",
+    Column("id", BigId, primary_key=True),
+    Column("account_id", Integer, ForeignKey("accounts.id"), nullable=False),
+    Column("chat_key", Id(255), nullable=False),
+    Column("contact_id", BigId, ForeignKey("contacts.id"), index=True),
+    Column("title", String(255), nullable=False),
+    Column("is_group", Boolean(create_constraint=False), nullable=False),
+    Column("created_at", Moment, nullable=False),
+    Column("last_message_at", Moment, nullable=False),
+    # What a worker claims: ready_at is when work is due, and while it is claimed the end of the lease.
+    Column("lane", SmallInteger, nullable=False),
+    Column("version", BigInteger, nullable=False),
+    Column("claimed_version", BigInteger, nullable=False),
+    Column("owner", Digests(16)),
+    Column("ready_at", Moment),
+    UniqueConstraint("account_id", "chat_key"),
+    Index("ix_conversations_lane_ready_at", "lane", "ready_at"),
+)
+
+webhook_messages = _table(
+    "webhook_messages",
+    Column("id", BigId, primary_key=True),
+    Column("account_id", Integer, ForeignKey("accounts.id"), nullable=False),
+    Column("message_id", Id(255), nullable=False),
+    Column("conversation_id", BigId, ForeignKey("conversations.id"), nullable=False),
+    Column("contact_id", BigId, ForeignKey("contacts.id"), nullable=False, index=True),
+    Column("chat_time", Moment, nullable=False),
+    Column("chat_name", String(255), nullable=False),
+    Column("phone_number", String(32)),
+    Column("sender_id", Id(255)),
+    Column("sender_name", String(255)),
+    Column("current_message", LongText, nullable=False),
+    Column("message_type", String(32), nullable=False),
+    Column("media", Text),
+    Column("quoted", LongText),
+    Column("is_repaired", Boolean(create_constraint=False), nullable=False),
+    Column("is_vip_customer", Boolean(create_constraint=False), nullable=False),
+    Column("is_critical_group", Boolean(create_constraint=False), nullable=False),
+    Column("history_digests", Digests(1600)),
+    Column("state", String(16), nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("due_at", Moment),
+    Column("error", Text),
+    Column("created_at", Moment, nullable=False, index=True),
+    Column("processed_at", Moment),
+    UniqueConstraint("account_id", "message_id"),
+    Index("ix_webhook_messages_conversation_id_state_id", "conversation_id", "state", "id"),
+    Index("ix_webhook_messages_state_id", "state", "id"),
+)
+
+message_history = _table(
+    "message_history",
+    Column("conversation_id", BigId, ForeignKey("conversations.id"), primary_key=True),
+    Column("digest", Digests(16), primary_key=True),
+    Column("sender", String(255), nullable=False),
+    Column("content", LongText, nullable=False),
+    Column("sent_at", Moment),
+    Column("type", String(32), nullable=False),
+    Column("from_us", Boolean(create_constraint=False), nullable=False),
+)
+
+analytics_results = _table(
+    "analytics_results",
+    Column("id", BigId, primary_key=True),
+    Column("webhook_message_id", BigId, ForeignKey("webhook_messages.id"), nullable=False, unique=True),
+    Column("urgency_score", SmallInteger, nullable=False),
+    Column("category", String(16), nullable=False),
+    Column("sentiment", String(16), nullable=False),
+    Column("priority_level", String(16), nullable=False),
+    Column("action_required", Boolean(create_constraint=False), nullable=False),
+    Column("recommended_response_time", String(16), nullable=False),
+    Column("keywords", Text, nullable=False),
+    Column("confidence_score", Float, nullable=False),
+    Column("language", String(16), nullable=False),
+    Column("document", LongText, nullable=False),
+    Column("analyser", String(32), nullable=False),
+    Column("model", String(128)),
+    Column("revision", Integer, nullable=False),
+    Column("rerate_due", Boolean(create_constraint=False), nullable=False),
+    Column("degraded_reason", String(255)),
+    Column("model_calls", Integer, nullable=False),
+    Column("input_tokens", Integer, nullable=False),
+    Column("cached_tokens", Integer, nullable=False),
+    Column("output_tokens", Integer, nullable=False),
+    Column("cost_micro_usd", BigInteger, nullable=False),
+    Column("latency_ms", Integer, nullable=False),
+    Column("processed_at", Moment, nullable=False, index=True),
+    Index("ix_analytics_results_rerate_due_id", "rerate_due", "id"),
+)
+
+agent_routing = _table(
+    "agent_routing",
+    Column("id", BigId, primary_key=True),
+    Column("webhook_message_id", BigId, ForeignKey("webhook_messages.id"), nullable=False, unique=True),
+    Column("agent", String(64)),
+    Column("reason", Text, nullable=False),
+    Column("success", Boolean(create_constraint=False), nullable=False),
+    Column("response", LongText),
+    Column("attempts", Integer, nullable=False),
+    Column("latency_ms", Integer, nullable=False),
+    Column("routed_at", Moment, nullable=False, index=True),
+)
+
+routing_rules = _table(
+    "routing_rules",
+    Column("id", Integer, primary_key=True),
+    Column("position", Integer, nullable=False),
+    Column("agent", String(64), nullable=False),
+    Column("category", String(16)),
+    Column("keyword", String(255)),
+    Column("minimum_urgency", SmallInteger),
+    Column("vip_only", Boolean(create_constraint=False), nullable=False),
+    Column("group_only", Boolean(create_constraint=False), nullable=False),
+)
+
+important_customers = _table(
+    "important_customers",
+    Column("id", Integer, primary_key=True),
+    Column("kind", Id(16), nullable=False),
+    Column("value", Id(255), nullable=False),
+    Column("name", String(255)),
+    Column("created_at", Moment, nullable=False),
+    UniqueConstraint("kind", "value"),
+)
+
+critical_groups = _table(
+    "critical_groups",
+    Column("id", Integer, primary_key=True),
+    Column("group_key", Id(255), nullable=False, unique=True),
+    Column("created_at", Moment, nullable=False),
+)
+
+system_stats = _table(
+    "system_stats",
+    Column("day", Date, primary_key=True),
+    Column("hour", SmallInteger, primary_key=True, autoincrement=False),
+    Column("metric", Id(32), primary_key=True),
+    Column("label", Id(64), primary_key=True),
+    Column("value", BigInteger, nullable=False),
+)

@@ -1,0 +1,1 @@
+"""Message and history in, analysis out."""

@@ -1,0 +1,1 @@
+"""HTTP: the API, the status page, and who may use them."""

@@ -1,0 +1,1 @@
+"""The API for connectors, programs and monitoring."""

@@ -1,0 +1,61 @@
+"""``GET /health`` and ``GET /ready``: open to all without details, with details for those who have a key."""
+
+import asyncio
+from typing import Any
+
+from aiohttp import web
+
+from frontdesk import __version__
+from frontdesk.domain.errors import FrontdeskError
+from frontdesk.store import stats
+from frontdesk.web.desk import DESK, Desk
+from frontdesk.web.documents import HealthDocument
+
+PATIENCE_S = 3
+
+
+async def health(request: web.Request) -> web.Response:
+    """200 where messages are taken, 503 where not."""
+    desk = request.app[DESK]
+    reachable = await _database_answers(desk)
+    document = HealthDocument(status="ok" if reachable else "unavailable")
+    if desk.gate.is_person(request):
+        document = document.model_copy(update=await _details(desk, reachable=reachable))
+    return _response(document, reachable=reachable)
+
+
+async def ready(request: web.Request) -> web.Response:
+    """The same for load balancers, without anything else."""
+    reachable = await _database_answers(request.app[DESK])
+    return _response(HealthDocument(status="ok" if reachable else "unavailable"), reachable=reachable)
+
+
+def _response(document: HealthDocument, *, reachable: bool) -> web.Response:
+    headers = {"Cache-Control": "no-store"} | ({} if reachable else {"Retry-After": "5"})
+    return web.json_response(
+        text=document.model_dump_json(exclude_none=True), status=200 if reachable else 503, headers=headers
+    )
+
+
+async def _database_answers(desk: Desk) -> bool:
+    try:
+        async with asyncio.timeout(PATIENCE_S):
+            await desk.database.ping()
+    except (FrontdeskError, TimeoutError):
+        return False
+    return True
+
+
+async def _details(desk: Desk, *, reachable: bool) -> dict[str, Any]:
+    connector, agents = await asyncio.gather(desk.connector.status(), desk.dispatcher.health())
+    return {
+        "version": __version__,
+        "database": {"reachable": reachable, "store": desk.database.description},
+        "connector": connector.model_dump(exclude={"qr"}),
+        "agents": agents,
+        "analyser": {
+            "name": desk.assessor.description,
+            "state": "left alone, rules answer" if desk.assessor.is_degraded else "ok",
+        },
+        "waiting": await stats.waiting(desk.database) if reachable else None,
+    }

@@ -1,0 +1,102 @@
+"""Messages and figures, for those who have a key."""
+
+from datetime import timedelta
+from statistics import quantiles
+
+from aiohttp import web
+
+from frontdesk import telemetry
+from frontdesk.domain.errors import FieldProblem, InvalidInputError, NotFoundError
+from frontdesk.store import messages, stats
+from frontdesk.web.desk import DESK, Desk
+from frontdesk.web.documents import MessagesDocument, StatsDocument, message_of
+
+DEFAULT_LIMIT = 50
+MAX_LIMIT = 200
+MAX_ID = 2**63 - 1
+
+
+async def one_message(request: web.Request) -> web.Response:
+    """``GET /messages/{id}``: a message with its history and result. While it is being worked on the status is 202."""
+    desk = request.app[DESK]
+    desk.gate.check_person(request)
+    number = int(request.match_info["id"])
+    record = await messages.fetch(desk.database, number) if number <= MAX_ID else None
+    if record is None:
+        raise NotFoundError("there is no such message")
+    done = record.processed_at is not None
+    return web.json_response(
+        text=message_of(record).model_dump_json(),
+        status=200 if done else 202,
+        headers={} if done else {"Retry-After": "1"},
+    )
+
+
+async def latest_messages(request: web.Request) -> web.Response:
+    """``GET /messages?limit=``: the newest messages."""
+    desk = request.app[DESK]
+    desk.gate.check_person(request)
+    limit = _limit(request.query.get("limit"))
+    records = await messages.fetch_latest(desk.database, limit=limit)
+    document = MessagesDocument(messages=[message_of(record) for record in records])
+    return web.json_response(text=document.model_dump_json())
+
+
+async def last_day(request: web.Request) -> web.Response:
+    """``GET /stats``: the last 24 hours."""
+    desk = request.app[DESK]
+    desk.gate.check_person(request)
+    return web.json_response(text=(await day_of(desk)).model_dump_json())
+
+
+async def day_of(desk: Desk) -> StatsDocument:
+    """The figures of the last 24 hours."""
+    since = desk.clock() - timedelta(hours=24)
+    counted = await stats.counts(desk.database, since=since)
+    spent = await stats.usage(desk.database, since=since)
+    states = counted.get("state", {})
+    return StatsDocument(
+        since=since,
+        received=sum(states.values()),
+        processed=states.get("processed", 0),
+        pending=states.get("pending", 0),
+        unrouted=states.get("unrouted", 0),
+        failed=states.get("failed", 0),
+        by_category=counted.get("category", {}),
+        by_sentiment=counted.get("sentiment", {}),
+        by_priority=counted.get("priority", {}),
+        by_agent=counted.get("agent", {}),
+        by_analyser=counted.get("analyser", {}),
+        response_time_seconds=percentiles(list(await stats.durations(desk.database, since=since))),
+        tokens={"input": spent.input_tokens, "cached": spent.cached_tokens, "output": spent.output_tokens},
+        model_calls=spent.calls,
+        cost_usd=spent.cost_micro_usd / 1e6,
+        waiting=await stats.waiting(desk.database),
+    )
+
+
+async def metrics(request: web.Request) -> web.Response:
+    """``GET /metrics`` for Prometheus."""
+    desk = request.app[DESK]
+    desk.gate.check_person(request)
+    telemetry.set_waiting(await stats.waiting(desk.database))
+    return web.Response(body=telemetry.exposition(), headers={"Content-Type": telemetry.CONTENT_TYPE_LATEST})
+
+
+def percentiles(values: list[float]) -> dict[str, float | None]:
+    """p50, p90 and p99 of some seconds, or nulls where there are none."""
+    if not values:
+        return {"p50": None, "p90": None, "p99": None}
+    if len(values) == 1:
+        return dict.fromkeys(("p50", "p90", "p99"), round(values[0], 3))
+    cuts = quantiles(values, n=100, method="inclusive")
+    return {"p50": round(cuts[49], 3), "p90": round(cuts[89], 3), "p99": round(cuts[98], 3)}
+
+
+def _limit(text: str | None) -> int:
+    if text is None:
+        return DEFAULT_LIMIT
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text[:9]) <= MAX_LIMIT:
+        problem = FieldProblem(pointer="limit", detail=f"must be a number from 1 to {MAX_LIMIT}")
+        raise InvalidInputError("the query does not fit", (problem,))
+    return int(text)

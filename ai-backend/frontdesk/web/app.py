@@ -1,0 +1,53 @@
+"""The HTTP application: its routes, and what every request goes through."""
+
+import time
+
+import structlog
+from aiohttp import web
+
+from frontdesk import telemetry
+from frontdesk.web import pages
+from frontdesk.web.api import health, reading, webhook
+from frontdesk.web.desk import DESK, Desk
+from frontdesk.web.problems import Handler, problems_middleware
+
+log = structlog.get_logger(__name__)
+
+
+@web.middleware
+async def _measured(request: web.Request, handler: Handler) -> web.StreamResponse:
+    started = time.monotonic()
+    status = 500
+    try:
+        response = await handler(request)
+        status = response.status
+    except web.HTTPException as error:
+        status = error.status
+        raise
+    else:
+        return response
+    finally:
+        resource = request.match_info.route.resource
+        route = resource.canonical if resource else "none"
+        seconds = time.monotonic() - started
+        telemetry.answered(route, request.method, status, seconds)
+        log.debug("request", route=route, method=request.method, status=status, seconds=round(seconds, 4))
+
+
+def build_app(desk: Desk) -> web.Application:
+    """The application that serves a desk."""
+    app = web.Application(client_max_size=desk.settings.max_body_bytes, middlewares=[_measured, problems_middleware])
+    app[DESK] = desk
+    app.router.add_post("/webhook", webhook.receive)
+    app.router.add_get("/messages", reading.latest_messages)
+    app.router.add_get(r"/messages/{id:\d{1,20}}", reading.one_message)
+    app.router.add_get("/stats", reading.last_day)
+    app.router.add_get("/metrics", reading.metrics)
+    app.router.add_get("/health", health.health)
+    app.router.add_get("/ready", health.ready)
+    app.router.add_get("/openapi.json", pages.openapi)
+    app.router.add_get("/docs", pages.api_docs)
+    app.router.add_get("/", pages.home)
+    app.router.add_get("/status", pages.fragment)
+    app.router.add_static("/static/", pages.STATIC)
+    return app

@@ -1,0 +1,35 @@
+"""What the handlers work with."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from aiohttp import web
+
+from frontdesk.channels.whatsapp_web import Connector
+from frontdesk.pipeline.completions import Completions
+from frontdesk.routing.dispatch import Dispatcher
+from frontdesk.settings import Settings
+from frontdesk.store.database import Database
+from frontdesk.triage.assess import Assessor
+from frontdesk.web.auth import Gate
+
+
+@dataclass(kw_only=True)
+class Desk:
+    """The parts of a running backend that HTTP needs. ``wake`` tells the worker that there is work."""
+
+    settings: Settings
+    database: Database
+    assessor: Assessor
+    dispatcher: Dispatcher
+    connector: Connector
+    completions: Completions
+    gate: Gate
+    wake: Callable[[], None]
+    clock: Callable[[], datetime]
+    business_name: str
+    webhooks_in_hand: int = field(default=0)
+
+
+DESK: web.AppKey[Desk] = web.AppKey("desk", Desk)

@@ -1,0 +1,164 @@
+"""The documents that the API gives out, as models: what OpenAPI describes is what is sent."""
+
+from datetime import datetime
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from frontdesk.domain.analysis import Analysis
+from frontdesk.domain.messages import Record
+
+
+class RoutingDocument(BaseModel):
+    """Which agent answered, why it was chosen, and its draft."""
+
+    success: bool
+    agent: str | None
+    reason: str
+    response: dict[str, Any] | None = Field(description="The agent's reply, actions, confidence and note")
+
+
+class ResultDocument(BaseModel):
+    """What became of a message; ``analysis`` and ``routing`` are null while it is being worked on."""
+
+    success: bool = Field(description="Whether the message is in the store and analysed")
+    message_id: str
+    database_id: int
+    analysis: Analysis | None
+    routing: RoutingDocument | None
+    processed_at: datetime | None
+
+
+class AcceptedDocument(BaseModel):
+    """The message is safe; its result will be at ``Location``."""
+
+    success: bool
+    message_id: str
+    database_id: int
+    status: str
+
+
+class MessageDocument(ResultDocument):
+    """A message of the store with its result."""
+
+    state: str
+    chat_name: str
+    sender_name: str | None
+    phone_number: str | None
+    sender_id: str | None
+    current_message: str
+    message_type: str
+    is_vip_customer: bool
+    is_critical_group: bool
+    is_group: bool
+    is_repaired: bool
+    attempts: int
+    error: str | None
+    chat_time: datetime
+    created_at: datetime
+    history: list[dict[str, Any]]
+
+
+class MessagesDocument(BaseModel):
+    """The newest messages, newest first, without their histories."""
+
+    messages: list[MessageDocument]
+
+
+class ProblemDocument(BaseModel):
+    """An error by RFC 9457; ``code`` is stable."""
+
+    model_config = ConfigDict(extra="allow")
+
+    type: str = "about:blank"
+    title: str
+    status: int
+    code: str
+    detail: str
+    errors: list[dict[str, str]] = Field(default_factory=list)
+
+
+class HealthDocument(BaseModel):
+    """Whether the desk takes messages; the rest only for callers with a key."""
+
+    status: str
+    version: str | None = None
+    database: dict[str, Any] | None = None
+    connector: dict[str, Any] | None = None
+    agents: dict[str, str] | None = None
+    analyser: dict[str, Any] | None = None
+    waiting: dict[str, int] | None = None
+
+
+class StatsDocument(BaseModel):
+    """The last 24 hours."""
+
+    since: datetime
+    received: int
+    processed: int
+    pending: int
+    unrouted: int
+    failed: int
+    by_category: dict[str, int]
+    by_sentiment: dict[str, int]
+    by_priority: dict[str, int]
+    by_agent: dict[str, int]
+    by_analyser: dict[str, int]
+    response_time_seconds: dict[str, float | None] = Field(description="From acceptance to routing: p50, p90, p99")
+    tokens: dict[str, int]
+    model_calls: int
+    cost_usd: float
+    waiting: dict[str, int] = Field(description="Of any age: pending, unrouted, failed, to_rerate")
+
+
+def result_of(record: Record) -> ResultDocument:
+    """The result of a message: the answer of ``POST /webhook``."""
+    return ResultDocument(
+        success=record.analysis is not None,
+        message_id=record.message.message_id,
+        database_id=record.id,
+        analysis=record.analysis,
+        routing=_routing(record),
+        processed_at=record.processed_at,
+    )
+
+
+def message_of(record: Record) -> MessageDocument:
+    """A message as the API shows it."""
+    message = record.message
+    return MessageDocument(
+        **result_of(record).model_dump(),
+        state=record.state,
+        chat_name=message.chat_name,
+        sender_name=message.sender_name,
+        phone_number=message.phone_number,
+        sender_id=message.sender_id,
+        current_message=message.text,
+        message_type=message.type,
+        is_vip_customer=record.is_vip_customer,
+        is_critical_group=record.is_critical_group,
+        is_group=message.is_group,
+        is_repaired=message.repaired,
+        attempts=record.attempts,
+        error=record.error,
+        chat_time=message.sent_at,
+        created_at=record.created_at,
+        history=[
+            {
+                "sender": item.sender,
+                "content": item.content,
+                "timestamp": item.sent_at.isoformat() if item.sent_at else None,
+                "type": item.type,
+                "from_me": item.from_us,
+            }
+            for item in message.history
+        ],
+    )
+
+
+def _routing(record: Record) -> RoutingDocument | None:
+    if record.route is not None:
+        return RoutingDocument(**record.route.model_dump())
+    if record.state == "failed":
+        return RoutingDocument(success=False, agent=None, reason=record.error or "failed", response=None)
+    return None

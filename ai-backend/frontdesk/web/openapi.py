@@ -1,0 +1,162 @@
+"""The API's description, made from the models that it is served with."""
+
+from functools import cache
+from typing import Any
+
+from pydantic import BaseModel
+from pydantic.json_schema import models_json_schema
+
+from frontdesk import __version__
+from frontdesk.channels.whatsapp_web import WebhookPayload
+from frontdesk.web.documents import (
+    AcceptedDocument,
+    HealthDocument,
+    MessageDocument,
+    MessagesDocument,
+    ProblemDocument,
+    ResultDocument,
+    StatsDocument,
+)
+
+REFERENCE = "#/components/schemas/{model}"
+
+
+def _json(model: type[BaseModel], description: str) -> dict[str, Any]:
+    schema = {"$ref": f"#/components/schemas/{model.__name__}"}
+    return {"description": description, "content": {"application/json": {"schema": schema}}}
+
+
+def _problem(description: str) -> dict[str, Any]:
+    schema = {"$ref": "#/components/schemas/ProblemDocument"}
+    return {"description": description, "content": {"application/problem+json": {"schema": schema}}}
+
+
+UNAUTHENTICATED = {"401": _problem("No valid signature, token or cookie")}
+UNAVAILABLE = {"503": _problem("The store is away, or too much is in hand: come back after Retry-After seconds")}
+RESULT = "The message is stored, judged and routed"
+
+
+def _get(summary: str, responses: dict[str, Any], **more: Any) -> dict[str, Any]:
+    return {"get": {"summary": summary, "responses": {**responses, **UNAVAILABLE}, **more}}
+
+
+@cache
+def document() -> dict[str, Any]:
+    """The OpenAPI 3.1 document."""
+    _, schemas = models_json_schema(
+        [
+            (WebhookPayload, "validation"),
+            *(
+                (model, "serialization")
+                for model in (
+                    AcceptedDocument,
+                    HealthDocument,
+                    MessageDocument,
+                    MessagesDocument,
+                    ProblemDocument,
+                    ResultDocument,
+                    StatsDocument,
+                )
+            ),
+        ],
+        ref_template=REFERENCE,
+    )
+    identifier = {
+        "name": "id",
+        "in": "path",
+        "required": True,
+        "schema": {"type": "integer", "format": "int64", "minimum": 1, "maximum": 2**63 - 1},
+    }
+    limit = {"name": "limit", "in": "query", "schema": {"type": "integer", "minimum": 1, "maximum": 200, "default": 50}}
+    prefer = {
+        "name": "Prefer",
+        "in": "header",
+        "description": "wait=N (seconds) or respond-async, by RFC 7240",
+        "schema": {"type": "string", "examples": ["wait=10", "respond-async"]},
+    }
+    webhook = {
+        "summary": "Take one received message",
+        "description": "Commits the message, then answers: 200 with the result where it is ready within the caller's "
+        "patience (Prefer: wait=N), else 202. The same message_id again returns the first result.",
+        "parameters": [prefer],
+        "security": [{"token": []}, {"signature": []}],
+        "requestBody": {
+            "required": True,
+            "content": {"application/json": {"schema": {"$ref": "#/components/schemas/WebhookPayload"}}},
+        },
+        "responses": {
+            "200": _json(ResultDocument, RESULT),
+            "202": _json(AcceptedDocument, "The message is stored; its result will be at Location"),
+            "400": _problem("Not JSON"),
+            "413": _problem("The body is too large"),
+            "415": _problem("The body is not UTF-8"),
+            "422": _problem("The body does not fit the contract; errors names each problem"),
+            **UNAUTHENTICATED,
+            **UNAVAILABLE,
+        },
+    }
+    health = {
+        "200": _json(HealthDocument, "Messages are taken"),
+        "503": _json(HealthDocument, "Messages cannot be taken"),
+    }
+    secured: dict[str, Any] = {"security": [{"token": []}]}
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Frontdesk",
+            "version": __version__,
+            "description": "A self-hosted AI front desk for WhatsApp.",
+            "license": {"name": "MIT", "identifier": "MIT"},
+        },
+        "paths": {
+            "/webhook": {"post": webhook},
+            "/messages": _get(
+                "The newest messages",
+                {
+                    "200": _json(MessagesDocument, "Newest first"),
+                    "422": _problem("The limit is wrong"),
+                    **UNAUTHENTICATED,
+                },
+                parameters=[limit],
+                **secured,
+            ),
+            "/messages/{id}": _get(
+                "One message with its history and result",
+                {
+                    "200": _json(MessageDocument, RESULT),
+                    "202": _json(MessageDocument, "The message is being worked on"),
+                    "404": _problem("There is no such message"),
+                    **UNAUTHENTICATED,
+                },
+                parameters=[identifier],
+                **secured,
+            ),
+            "/stats": _get("The last 24 hours", {"200": _json(StatsDocument, "Figures"), **UNAUTHENTICATED}, **secured),
+            "/health": {"get": {"summary": "Alive, and with a key the state of every part", "responses": health}},
+            "/ready": {"get": {"summary": "Whether messages are taken", "responses": health}},
+            "/metrics": _get(
+                "Metrics for Prometheus",
+                {
+                    "200": {"description": "Text format", "content": {"text/plain": {"schema": {"type": "string"}}}},
+                    **UNAUTHENTICATED,
+                },
+                **secured,
+            ),
+        },
+        "components": {
+            "schemas": schemas["$defs"],
+            "securitySchemes": {
+                "token": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "description": "API_TOKEN, or an account's secret for /webhook",
+                },
+                "signature": {
+                    "type": "apiKey",
+                    "in": "header",
+                    "name": "webhook-signature",
+                    "description": "Standard Webhooks: webhook-id, webhook-timestamp, webhook-signature",
+                },
+            },
+        },
+    }

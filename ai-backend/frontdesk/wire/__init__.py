@@ -1,0 +1,1 @@
+"""HTTP with others: signing, retries, breakers."""

@@ -1,0 +1,44 @@
+// The three processes of the desk, for PM2. `make up` starts them under a PM2 of their own (var/pm2), so that nobody
+// else's applications are touched. Settings come from .env, which each process reads by itself.
+const path = require('node:path')
+
+const root = __dirname
+const python = process.env.FRONTDESK_PYTHON || path.join(root, '.venv', 'bin', 'python')
+
+const common = {
+  cwd: root,
+  exec_mode: 'fork',
+  autorestart: true,
+  // A process that cannot start is tried again, more and more slowly, for as long as it takes.
+  exp_backoff_restart_delay: 200,
+  kill_timeout: 30000,
+  merge_logs: true,
+  time: false
+}
+
+function frontdesk (name, args) {
+  return {
+    ...common,
+    name: `frontdesk-${name}`,
+    script: python,
+    args: ['-m', 'frontdesk', ...args],
+    interpreter: 'none',
+    out_file: path.join(root, 'var', 'log', `${name}.log`),
+    error_file: path.join(root, 'var', 'log', `${name}.log`)
+  }
+}
+
+module.exports = {
+  apps: [
+    frontdesk('backend', ['serve']),
+    frontdesk('agents', ['agents']),
+    {
+      ...common,
+      name: 'frontdesk-connector',
+      script: path.join(root, 'connector-node', 'src', 'main.js'),
+      interpreter: process.execPath,
+      out_file: path.join(root, 'var', 'log', 'connector.log'),
+      error_file: path.join(root, 'var', 'log', 'connector.log')
+    }
+  ]
+}
