@@ -75,6 +75,7 @@ def model_client_of(settings: Settings) -> ModelClient | None:
 def assessor_of(settings: Settings, business: Business, client: ModelClient | None) -> Assessor:
     """The triage that the settings ask for."""
     rules = RulesAnalyser(business)
+    rules.warm_up()
     rater: Analyser | None = None
     writer: Analyser | None = None
     if settings.analyser in {"decisions", "chat"} and client is None:

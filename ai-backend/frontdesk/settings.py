@@ -36,8 +36,8 @@ class Settings(BaseSettings):
     extra_accounts: str = Field(default="", description="More accounts, as name=secret, comma-separated")
 
     # Where everything is
-    host: str = Field(default="127.0.0.1", description="Address that the backend listens on")
-    port: int = Field(default=8100, ge=0, le=65535, description="Port of the backend")
+    backend_host: str = Field(default="127.0.0.1", description="Address that the backend listens on")
+    backend_port: int = Field(default=8100, ge=0, le=65535, description="Port of the backend")
     connector_url: str = Field(default="http://127.0.0.1:8101", description="The connector's API")
     agents_host: str = Field(default="127.0.0.1", description="Address that the agents listen on")
     agents_dir: Path = Field(default=Path("agents"), description="Folder with one folder an agent")

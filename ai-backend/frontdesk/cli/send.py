@@ -26,7 +26,7 @@ def send(file: BinaryIO, wait: int | None) -> int:
     }
     if wait is not None:
         headers["prefer"] = f"wait={wait}"
-    url = f"http://{settings.host}:{settings.port}/webhook"
+    url = f"http://{settings.backend_host}:{settings.backend_port}/webhook"
     status, text = asyncio.run(_post(url, body, headers))
     with contextlib.suppress(ValueError):
         text = json.dumps(json.loads(text), indent=2, ensure_ascii=False)

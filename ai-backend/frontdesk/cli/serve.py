@@ -28,12 +28,14 @@ async def serve() -> None:
     settings = load_settings()
     configure_logs(settings.log_level)
     await _await_schema(settings)
-    async with backend(settings) as built, serving([(built.app, settings.host, settings.port)]):
+    async with backend(settings) as built, serving([(built.app, settings.backend_host, settings.backend_port)]):
         # What start-up made stays: the collector need not look at it again with every generation.
         gc.collect()
         gc.freeze()
         gc.set_threshold(100_000, 50, 100)
-        log.info("serving", host=settings.host, port=settings.port, analyser=built.desk.assessor.description)
+        log.info(
+            "serving", host=settings.backend_host, port=settings.backend_port, analyser=built.desk.assessor.description
+        )
         await until_stopped()
         log.info("stopping")
 

@@ -164,7 +164,7 @@ def _fingerprint() -> str:
 
 async def _health(settings: Settings) -> dict[str, Any] | None:
     """What the backend says of itself, or None while it says nothing."""
-    url = f"http://{settings.host}:{settings.port}/health"
+    url = f"http://{settings.backend_host}:{settings.backend_port}/health"
     headers = {"authorization": f"Bearer {settings.api_token}"}
     timeout = aiohttp.ClientTimeout(total=5)
     try:
@@ -210,7 +210,7 @@ def _missing(health: dict[str, Any] | None) -> str | None:
 
 async def _report(settings: Settings, health: dict[str, Any]) -> None:
     connection = await _connection(settings)
-    page = f"http://{settings.host}:{settings.port}/?token={settings.api_token}"
+    page = f"http://{settings.backend_host}:{settings.backend_port}/?token={settings.api_token}"
     rows = [
         ("page", page),
         ("database", (health.get("database") or {}).get("store", "unknown")),

@@ -7,7 +7,7 @@ from aiohttp import web
 
 from frontdesk import telemetry
 from frontdesk.web import pages
-from frontdesk.web.api import health, reading, webhook
+from frontdesk.web.api import connector, health, reading, webhook
 from frontdesk.web.desk import DESK, Desk
 from frontdesk.web.problems import Handler, problems_middleware
 
@@ -41,6 +41,7 @@ def build_app(desk: Desk) -> web.Application:
     app.router.add_post("/webhook", webhook.receive)
     app.router.add_get("/messages", reading.latest_messages)
     app.router.add_get(r"/messages/{id:\d{1,20}}", reading.one_message)
+    app.router.add_get("/connector/settings", connector.settings)
     app.router.add_get("/stats", reading.last_day)
     app.router.add_get("/metrics", reading.metrics)
     app.router.add_get("/health", health.health)

@@ -44,6 +44,16 @@ class Gate:
                 return next(iter(self._accounts))
         raise UnauthenticatedError
 
+    def check_connector(self, request: web.Request) -> None:
+        """Let connectors pass that carry an account's secret.
+
+        Raises:
+            UnauthenticatedError: the token is missing or wrong.
+        """
+        token = bearer(request)
+        if token is None or not any(_same(token, secret) for secret in self._accounts.values()):
+            raise UnauthenticatedError
+
     def is_person(self, request: web.Request) -> bool:
         """Whether the caller has the API token or the page's cookie."""
         token = bearer(request)

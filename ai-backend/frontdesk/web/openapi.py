@@ -131,6 +131,17 @@ def document() -> dict[str, Any]:
                 parameters=[identifier],
                 **secured,
             ),
+            "/connector/settings": _get(
+                "What a connector has to know; with its account's secret",
+                {
+                    "200": {
+                        "description": "Ids and names of the critical groups",
+                        "content": {"application/json": {"schema": {"type": "object"}}},
+                    },
+                    **UNAUTHENTICATED,
+                },
+                **secured,
+            ),
             "/stats": _get("The last 24 hours", {"200": _json(StatsDocument, "Figures"), **UNAUTHENTICATED}, **secured),
             "/health": {"get": {"summary": "Alive, and with a key the state of every part", "responses": health}},
             "/ready": {"get": {"summary": "Whether messages are taken", "responses": health}},

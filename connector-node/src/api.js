@@ -1,0 +1,129 @@
+/** The connector's own API, for the backend: state, QR code, send a text. Loopback and a bearer token. */
+import { timingSafeEqual } from 'node:crypto'
+import http from 'node:http'
+
+const MAX_BODY = 64 * 1024
+
+class Problem extends Error {
+  /**
+   * @param {number} status
+   * @param {string} code
+   * @param {string} detail
+   * @param {Record<string, string>} [headers]
+   */
+  constructor (status, code, detail, headers = {}) {
+    super(detail)
+    this.status = status
+    this.code = code
+    this.headers = headers
+  }
+}
+
+/**
+ * @typedef {object} Parts
+ * @property {import('./session.js').Session} session
+ * @property {import('./delivery.js').Delivery} delivery
+ * @property {import('./spool.js').Spool} spool
+ * @property {import('pino').Logger} log
+ */
+
+/**
+ * @param {import('./settings.js').Settings} settings
+ * @param {Parts} parts
+ * @returns {http.Server}
+ */
+export function createApi (settings, { session, delivery, spool, log }) {
+  /** @type {number[]} */
+  const sent = []
+
+  /** @type {Record<string, (request: http.IncomingMessage) => Promise<[number, object]>>} */
+  const routes = {
+    'GET /health': async () => [200, { status: 'ok' }],
+    'GET /status': async () => [200, {
+      state: session.state,
+      qr: session.qr,
+      me: session.me,
+      since: session.since.toISOString(),
+      reason: session.reason,
+      spooled: delivery.waiting,
+      refused: spool.refused
+    }],
+    'GET /qr': async () => {
+      if (!session.qr) throw new Problem(404, 'no_qr', 'there is no code to scan at the moment')
+      return [200, { qr: session.qr }]
+    },
+    'POST /messages': async (request) => {
+      const { chat_id: chat, text } = await readJson(request)
+      if (typeof chat !== 'string' || !/^\d+@(c\.us|lid|g\.us)$/.test(chat)) throw new Problem(422, 'invalid_input', 'chat_id: must be an id such as 15550100@c.us')
+      if (typeof text !== 'string' || !text.trim() || text.length > 65_536) throw new Problem(422, 'invalid_input', 'text: must be a text of at most 65536 characters')
+      if (session.state !== 'ready' || !session.client) throw new Problem(503, 'not_ready', 'WhatsApp is not connected', { 'retry-after': '10' })
+      const now = Date.now()
+      while (sent.length && sent[0] < now - 60_000) sent.shift()
+      if (sent.length >= settings.sendPerMinute) {
+        throw new Problem(429, 'too_many', 'this account has sent enough for a minute', { 'retry-after': String(Math.ceil((sent[0] + 60_000 - now) / 1000)) })
+      }
+      if (chat.endsWith('@c.us') && !await session.client.getNumberId(chat)) throw new Problem(422, 'number_not_on_whatsapp', 'this number is not on WhatsApp')
+      sent.push(now)
+      // Sending marks the chat as read by default; only an answer of a person or an agent should.
+      const message = await session.client.sendMessage(chat, text, { sendSeen: false })
+      if (!message) throw new Problem(502, 'not_sent', 'WhatsApp Web did not take the message')
+      return [201, { message_id: message.id._serialized }]
+    }
+  }
+
+  return http.createServer(async (request, response) => {
+    const route = `${request.method} ${request.url?.split('?')[0]}`
+    try {
+      if (!(route in routes)) throw new Problem(404, 'not_found', 'there is nothing at this address')
+      if (route !== 'GET /health') checkToken(request, settings.token)
+      const [status, document] = await routes[route](request)
+      answer(response, status, document)
+    } catch (error) {
+      const problem = error instanceof Problem ? error : new Problem(500, 'error', 'something went wrong here; it has been logged')
+      if (problem !== error) log.error({ route, reason: String(error) }, 'request_failed')
+      for (const [name, value] of Object.entries(problem.headers)) response.setHeader(name, value)
+      answer(response, problem.status, { title: problem.code, status: problem.status, code: problem.code, detail: problem.message })
+    }
+  })
+}
+
+/**
+ * @param {http.IncomingMessage} request
+ * @param {string} token
+ */
+function checkToken (request, token) {
+  const given = Buffer.from((request.headers.authorization ?? '').replace(/^bearer /i, ''))
+  const wanted = Buffer.from(token)
+  if (given.length !== wanted.length || !timingSafeEqual(given, wanted)) {
+    throw new Problem(401, 'unauthenticated', 'the token is missing or wrong')
+  }
+}
+
+/**
+ * @param {http.IncomingMessage} request
+ * @returns {Promise<any>}
+ */
+async function readJson (request) {
+  const parts = []
+  let size = 0
+  for await (const part of request) {
+    size += part.length
+    if (size > MAX_BODY) throw new Problem(413, 'body_too_large', 'the body is too large')
+    parts.push(part)
+  }
+  try {
+    const document = JSON.parse(Buffer.concat(parts).toString('utf8'))
+    if (document && typeof document === 'object' && !Array.isArray(document)) return document
+  } catch {}
+  throw new Problem(400, 'not_json', 'the body must be a JSON object')
+}
+
+/**
+ * @param {http.ServerResponse} response
+ * @param {number} status
+ * @param {object} document
+ */
+function answer (response, status, document) {
+  const type = status >= 400 ? 'application/problem+json' : 'application/json'
+  response.writeHead(status, { 'content-type': type, 'cache-control': 'no-store' }).end(JSON.stringify(document))
+}

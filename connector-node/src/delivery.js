@@ -1,0 +1,154 @@
+/** Delivers the spool to the backend: signed, one message at a time per chat, for as long as it takes. */
+import PQueue from 'p-queue'
+import pRetry, { AbortError } from 'p-retry'
+import { Webhook } from 'standardwebhooks'
+
+/** Refusals that can end: the rest of the 4xx are for good. */
+const TEMPORARY = new Set([401, 403, 404, 408, 409, 425, 429])
+const AT_ONCE = 8
+
+export class RefusedError extends Error {}
+
+/**
+ * @typedef {object} Options
+ * @property {import('./spool.js').Spool} spool
+ * @property {string} url of the backend
+ * @property {string} secret
+ * @property {import('pino').Logger} log
+ * @property {number} [minTimeoutMs] first pause before a repeat
+ * @property {number} [maxTimeoutMs] longest pause
+ * @property {number} [requestTimeoutMs]
+ */
+
+export class Delivery {
+  #options
+  #queue = new PQueue({ concurrency: AT_ONCE })
+  /** @type {Map<string, string[]>} chat → names of its waiting messages, in order */
+  #waiting = new Map()
+  #stopped = new AbortController()
+
+  /** @param {Options} options */
+  constructor (options) {
+    this.#options = { minTimeoutMs: 500, maxTimeoutMs: 30_000, requestTimeoutMs: 30_000, ...options }
+  }
+
+  /** @returns {number} how many messages wait */
+  get waiting () {
+    return [...this.#waiting.values()].reduce((sum, names) => sum + names.length, 0)
+  }
+
+  /** Take up what was left behind. */
+  async resume () {
+    for (const name of this.#options.spool.names()) {
+      try {
+        this.#enqueue((await this.#options.spool.read(name)).chat, name)
+      } catch (error) {
+        this.#options.log.error({ name, reason: String(error) }, 'spool_file_unreadable')
+        await this.#options.spool.refuse(name, 'the file cannot be read')
+      }
+    }
+  }
+
+  /**
+   * Keep a message on disk and deliver it as soon as its chat's turn comes.
+   * @param {string} chat
+   * @param {import('./capture.js').Payload} payload
+   */
+  async accept (chat, payload) {
+    const name = await this.#options.spool.add({ chat, payload })
+    this.#enqueue(chat, name)
+  }
+
+  /** @returns {Promise<void>} resolves when nothing waits */
+  async idle () {
+    await this.#queue.onIdle()
+  }
+
+  /** Deliver nothing more; what waits stays on disk. */
+  stop () {
+    this.#stopped.abort()
+    this.#queue.clear()
+  }
+
+  /**
+   * @param {string} chat
+   * @param {string} name
+   */
+  #enqueue (chat, name) {
+    const names = this.#waiting.get(chat)
+    if (names) {
+      names.push(name)
+      return
+    }
+    this.#waiting.set(chat, [name])
+    this.#queue.add(() => this.#drain(chat)).catch((error) => {
+      if (!this.#stopped.signal.aborted) this.#options.log.error({ reason: String(error) }, 'delivery_failed')
+    })
+  }
+
+  /** @param {string} chat */
+  async #drain (chat) {
+    const names = this.#waiting.get(chat) ?? []
+    while (names.length && !this.#stopped.signal.aborted) {
+      await this.#deliver(names[0])
+      names.shift()
+    }
+    this.#waiting.delete(chat)
+  }
+
+  /** @param {string} name */
+  async #deliver (name) {
+    const { spool, log } = this.#options
+    const { payload } = await spool.read(name)
+    try {
+      await pRetry(() => post(payload, this.#options), {
+        retries: Number.POSITIVE_INFINITY,
+        minTimeout: this.#options.minTimeoutMs,
+        maxTimeout: this.#options.maxTimeoutMs,
+        randomize: true,
+        signal: this.#stopped.signal,
+        onFailedAttempt: ({ error, attemptNumber }) => {
+          if (!(error instanceof RefusedError)) log.warn({ attempt: attemptNumber, reason: error.message }, 'backend_away')
+        }
+      })
+      await spool.remove(name)
+      log.info({ message: payload.message_id }, 'message_delivered')
+    } catch (error) {
+      if (!(error instanceof RefusedError)) throw error
+      log.error({ message: payload.message_id, reason: error.message }, 'message_refused')
+      await spool.refuse(name, error.message)
+    }
+  }
+}
+
+/**
+ * Post one message; the backend has committed it when this resolves.
+ * @param {import('./capture.js').Payload} payload
+ * @param {{ url: string, secret: string, requestTimeoutMs?: number }} options
+ * @param {string} [prefer] an RFC 7240 preference
+ * @returns {Promise<any>} the backend's answer
+ */
+export async function post (payload, { url, secret, requestTimeoutMs = 30_000 }, prefer = 'respond-async') {
+  // Lone surrogates cannot be sent as UTF-8, and the signature must be over what is sent.
+  const body = Buffer.from(JSON.stringify(payload)).toString()
+  const now = new Date()
+  const response = await fetch(`${url}/webhook`, {
+    method: 'POST',
+    body,
+    signal: AbortSignal.timeout(requestTimeoutMs),
+    headers: {
+      'content-type': 'application/json',
+      prefer,
+      'webhook-id': payload.message_id.replace(/[^\x21-\x7e]/g, '_'),
+      'webhook-timestamp': String(Math.floor(now.getTime() / 1000)),
+      'webhook-signature': new Webhook(secret).sign(payload.message_id.replace(/[^\x21-\x7e]/g, '_'), now, body)
+    }
+  }).catch((error) => { throw new Error(`the backend cannot be reached (${error.cause?.code ?? error.name})`) })
+  const text = await response.text()
+  if (response.ok) return JSON.parse(text)
+  const reason = `the backend answered ${response.status}: ${text.slice(0, 500)}`
+  if (response.status >= 400 && response.status < 500 && !TEMPORARY.has(response.status)) {
+    throw new AbortError(new RefusedError(reason))
+  }
+  throw new Error(reason)
+}

@@ -1,0 +1,105 @@
+/** From `message` events to the spool: in order within a chat, each once, whatever the page answers. */
+import { chatOf, payloadOf, senderOf } from './capture.js'
+import { isCritical, isIgnoredNumber, whyIgnored } from './filter.js'
+import { isGroup, isLid, messageId } from './identity.js'
+import { within } from './within.js'
+
+const REMEMBERED = 5000
+
+/**
+ * @typedef {object} Options
+ * @property {import('./settings.js').Settings} settings
+ * @property {Pick<import('./delivery.js').Delivery, 'accept'>} delivery
+ * @property {() => Iterable<string>} criticalGroups
+ * @property {import('pino').Logger} log
+ */
+
+export class Intake {
+  #options
+  /** @type {Map<string, Promise<void>>} */ #chats = new Map()
+  /** @type {Set<string>} */ #seen = new Set()
+
+  /** @param {Options} options */
+  constructor (options) {
+    this.#options = options
+  }
+
+  /**
+   * Take a message in. The library fires more than once for some.
+   * @param {import('whatsapp-web.js').Message} message
+   * @param {import('whatsapp-web.js').Client | null} client
+   * @returns {Promise<void>} resolves when it is on disk, or ignored
+   */
+  take (message, client) {
+    const id = messageId(/** @type {any} */ (message.id))
+    if (this.#seen.has(id)) return Promise.resolve()
+    this.#seen.add(id)
+    if (this.#seen.size > REMEMBERED) this.#seen.delete(/** @type {string} */ (this.#seen.values().next().value))
+    const why = whyIgnored(message, this.#options.settings)
+    if (why) {
+      this.#options.log.debug({ message: id, why }, 'message_ignored')
+      return Promise.resolve()
+    }
+    const chat = chatOf(message)
+    const turn = (this.#chats.get(chat) ?? Promise.resolve()).then(() => this.#capture(chat, message, client)).catch((error) => {
+      this.#seen.delete(id)
+      this.#options.log.error({ message: id, reason: String(error) }, 'message_not_kept')
+    })
+    this.#chats.set(chat, turn)
+    return turn.finally(() => { if (this.#chats.get(chat) === turn) this.#chats.delete(chat) })
+  }
+
+  /**
+   * @param {string} chat
+   * @param {import('whatsapp-web.js').Message} message
+   * @param {import('whatsapp-web.js').Client | null} client
+   */
+  async #capture (chat, message, client) {
+    const { settings, delivery, log } = this.#options
+    const around = await this.#surroundings(chat, message, client)
+    const payload = payloadOf(message, around, settings)
+    if (isGroup(chat) && settings.groups === 'critical' && !isCritical({ id: chat, name: around.chat?.name ?? '' }, this.#options.criticalGroups())) {
+      log.debug({ message: payload.message_id, why: 'group' }, 'message_ignored')
+      return
+    }
+    if (isIgnoredNumber({ phone_number: payload.phone_number, lid: payload.lid }, settings.ignoreNumbers)) {
+      log.debug({ message: payload.message_id, why: 'number' }, 'message_ignored')
+      return
+    }
+    await delivery.accept(chat, payload)
+    log.info({ message: payload.message_id, history: payload.history.length, type: payload.message_type }, 'message_captured')
+  }
+
+  /**
+   * What the page knows around a message. A question that fails leaves its part out: the message itself must not wait.
+   * @param {string} chat
+   * @param {import('whatsapp-web.js').Message} message
+   * @param {any} client
+   * @returns {Promise<import('./capture.js').Surroundings>}
+   */
+  async #surroundings (chat, message, client) {
+    const { settings, log } = this.#options
+    /**
+     * @param {string} what
+     * @param {() => Promise<any>} question
+     */
+    const ask = async (what, question) => {
+      try {
+        return client ? await within(settings.callTimeoutMs, question(), `no answer about the ${what}`) : undefined
+      } catch (error) {
+        log.warn({ what, reason: String(error).slice(0, 300) }, 'surroundings_incomplete')
+        return undefined
+      }
+    }
+    const sender = senderOf(message)
+    const [found, contact, ids] = await Promise.all([
+      ask('chat', () => client.getChatById(chat)),
+      ask('contact', () => client.getContactById(sender)),
+      isLid(sender) ? ask('phone number', async () => (await client.getContactLidAndPhone([sender]))[0]) : undefined
+    ])
+    const history = settings.historyLimit && found
+      ? await ask('history', () => found.fetchMessages({ limit: settings.historyLimit + 1 }))
+      : undefined
+    return { chat: found, contact, ids, history: history ?? [] }
+  }
+}

@@ -1,0 +1,77 @@
+/** The connector: links one WhatsApp account and hands what arrives to the backend. `--test` sends samples instead. */
+import { once } from 'node:events'
+import path from 'node:path'
+import pino from 'pino'
+import qrcode from 'qrcode-terminal'
+import { createApi } from './api.js'
+import { Delivery, post } from './delivery.js'
+import { CriticalGroups } from './groups.js'
+import { Intake } from './intake.js'
+import { sampleMessages } from './samples.js'
+import { Session } from './session.js'
+import { loadSettings } from './settings.js'
+import { Spool } from './spool.js'
+
+/** @param {import('./settings.js').Settings} settings */
+async function serve (settings) {
+  const log = pino({ level: settings.logLevel, base: undefined, timestamp: pino.stdTimeFunctions.isoTime })
+  // The library's navigation handler rejects without anybody listening; that must not end the process.
+  process.on('unhandledRejection', (error) => log.warn({ reason: String(error).slice(0, 500) }, 'unhandled_rejection'))
+
+  const spool = new Spool(path.join(settings.varDir, 'spool'))
+  const delivery = new Delivery({ spool, url: settings.backendUrl, secret: settings.webhookSecret, log })
+  const groups = new CriticalGroups(settings, log)
+  const session = new Session(settings, log)
+  const intake = new Intake({ settings, delivery, criticalGroups: () => groups.list(), log })
+  session.on('message', (message) => intake.take(message, session.client))
+  session.on('state', (state) => {
+    if (state === 'qr' && session.qr) qrcode.generate(session.qr, { small: true })
+  })
+
+  const server = createApi(settings, { session, delivery, spool, log })
+  server.listen(settings.port, settings.host)
+  await once(server, 'listening')
+  log.info({ host: settings.host, port: /** @type {any} */ (server.address()).port }, 'serving')
+  await delivery.resume()
+  await groups.start()
+  session.start()
+
+  let stopping = false
+  const stop = async () => {
+    if (stopping) return
+    stopping = true
+    log.info('stopping')
+    groups.stop()
+    server.close()
+    await session.stop()
+    delivery.stop()
+    process.exit(0)
+  }
+  process.on('SIGINT', stop)
+  process.on('SIGTERM', stop)
+}
+
+/** @param {import('./settings.js').Settings} settings */
+async function sendSamples (settings) {
+  let failed = 0
+  for (const payload of sampleMessages()) {
+    try {
+      const answer = await post(payload, { url: settings.backendUrl, secret: settings.webhookSecret }, 'wait=25')
+      const analysis = answer.analysis
+      const verdict = analysis ? `urgency ${analysis.urgency_score}, ${analysis.category}, ${analysis.sentiment} → ${answer.routing?.agent}` : 'accepted'
+      console.log(`✓ ${payload.current_message}\n  ${verdict}`)
+    } catch (error) {
+      failed += 1
+      console.error(`✗ ${payload.current_message}\n  ${error instanceof Error ? error.message : error}`)
+    }
+  }
+  process.exitCode = failed ? 1 : 0
+}
+
+try {
+  const settings = loadSettings()
+  await (process.argv.includes('--test') ? sendSamples(settings) : serve(settings))
+} catch (error) {
+  console.error(`connector: ${error instanceof Error ? error.message : error}`)
+  process.exitCode = 1
+}

@@ -1,0 +1,105 @@
+/**
+ * Messages on disk until the backend has them: one file a message, written aside and renamed, so that a file is whole or
+ * not there. Names sort by capture.
+ */
+import { mkdirSync, readdirSync } from 'node:fs'
+import { open, readFile, rename, rm } from 'node:fs/promises'
+import path from 'node:path'
+
+const SUFFIX = '.json'
+
+/** @typedef {{ chat: string, payload: import('./capture.js').Payload }} Entry */
+
+export class Spool {
+  #directory
+  #dead
+  #last = 0
+
+  /** @param {string} directory made if it is not there */
+  constructor (directory) {
+    this.#directory = directory
+    this.#dead = path.join(directory, 'refused')
+    mkdirSync(this.#dead, { recursive: true, mode: 0o700 })
+  }
+
+  /**
+   * Keep a message; it survives a crash and a power cut from when this resolves.
+   * @param {Entry} entry
+   * @returns {Promise<string>} its name
+   */
+  async add (entry) {
+    this.#last = Math.max(this.#last + 1, Date.now() * 1000)
+    const name = `${String(this.#last).padStart(17, '0')}${SUFFIX}`
+    await this.#write(path.join(this.#directory, name), JSON.stringify(entry))
+    return name
+  }
+
+  /** @returns {string[]} the names of all waiting messages, oldest first */
+  names () {
+    return readdirSync(this.#directory).filter((name) => name.endsWith(SUFFIX)).sort()
+  }
+
+  /** @returns {number} how many messages the backend refused for good */
+  get refused () {
+    return readdirSync(this.#dead).filter((name) => name.endsWith(SUFFIX)).length
+  }
+
+  /**
+   * @param {string} name
+   * @returns {Promise<Entry>}
+   */
+  async read (name) {
+    return JSON.parse(await readFile(path.join(this.#directory, name), 'utf8'))
+  }
+
+  /**
+   * The backend has it.
+   * @param {string} name
+   */
+  async remove (name) {
+    await rm(path.join(this.#directory, name), { force: true })
+  }
+
+  /**
+   * The backend will never take it: put it aside with the reason.
+   * @param {string} name
+   * @param {string} reason
+   */
+  async refuse (name, reason) {
+    const from = path.join(this.#directory, name)
+    const text = await readFile(from, 'utf8')
+    await this.#write(path.join(this.#dead, name), JSON.stringify({ reason, entry: parsed(text) }))
+    await rm(from, { force: true })
+  }
+
+  /**
+   * @param {string} target
+   * @param {string} text
+   */
+  async #write (target, text) {
+    const aside = `${target}.tmp`
+    const file = await open(aside, 'w', 0o600)
+    try {
+      await file.writeFile(text)
+      await file.sync()
+    } finally {
+      await file.close()
+    }
+    await rename(aside, target)
+    const directory = await open(path.dirname(target), 'r')
+    try {
+      await directory.sync()
+    } finally {
+      await directory.close()
+    }
+  }
+}
+
+/** @param {string} text */
+function parsed (text) {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return text
+  }
+}

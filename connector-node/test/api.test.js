@@ -1,0 +1,83 @@
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { after, before, describe, test } from 'node:test'
+import { createApi } from '../src/api.js'
+import { loadSettings } from '../src/settings.js'
+import { settings, silent } from './support.js'
+
+/** @type {any[]} */
+const sent = []
+const session = /** @type {any} */ ({
+  state: 'ready',
+  qr: null,
+  me: '+15550100999',
+  since: new Date(0),
+  reason: null,
+  client: {
+    getNumberId: async (/** @type {string} */ chat) => chat.startsWith('15550100') ? {} : null,
+    sendMessage: async (/** @type {string} */ chat, /** @type {string} */ text, /** @type {object} */ options) => { sent.push([chat, text, options]); return { id: { _serialized: 'true_x_1' } } }
+  }
+})
+const configured = settings({ sendPerMinute: 2 })
+const server = createApi(configured, { session, delivery: /** @type {any} */ ({ waiting: 3 }), spool: /** @type {any} */ ({ refused: 1 }), log: silent })
+let url = ''
+
+/**
+ * @param {string} path
+ * @param {{ token?: string, body?: unknown }} [request]
+ */
+async function call (path, { token = configured.token, body } = {}) {
+  const response = await fetch(url + path, {
+    method: body === undefined ? 'GET' : 'POST',
+    body: body === undefined ? undefined : typeof body === 'string' ? body : JSON.stringify(body),
+    headers: { authorization: `Bearer ${token}` }
+  })
+  return { status: response.status, document: /** @type {any} */ (await response.json()), headers: response.headers }
+}
+
+describe('the connector\'s API', () => {
+  before(async () => {
+    server.listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    url = `http://127.0.0.1:${/** @type {any} */ (server.address()).port}`
+  })
+  after(() => { server.close(); server.closeAllConnections() })
+
+  test('without the token only the health is told', async () => {
+    assert.equal((await call('/health', { token: 'wrong' })).status, 200)
+    for (const path of ['/status', '/qr']) assert.equal((await call(path, { token: 'wrong' })).status, 401)
+    assert.equal((await call('/messages', { token: '', body: {} })).status, 401)
+  })
+
+  test('the status tells state, account and what waits', async () => {
+    const { document } = await call('/status')
+    assert.deepEqual(document, { state: 'ready', qr: null, me: '+15550100999', since: '1970-01-01T00:00:00.000Z', reason: null, spooled: 3, refused: 1 })
+  })
+
+  test('a text is sent without marking the chat as read', async () => {
+    const { status, document } = await call('/messages', { body: { chat_id: '15550100111@c.us', text: 'hi' } })
+    assert.equal(status, 201)
+    assert.equal(document.message_id, 'true_x_1')
+    assert.deepEqual(sent.at(-1), ['15550100111@c.us', 'hi', { sendSeen: false }])
+  })
+
+  test('bad input, unknown numbers and floods get clear errors', async () => {
+    assert.equal((await call('/messages', { body: 'not json' })).document.code, 'not_json')
+    assert.equal((await call('/messages', { body: { chat_id: 'x', text: 'hi' } })).document.code, 'invalid_input')
+    assert.equal((await call('/messages', { body: { chat_id: '15550100111@c.us', text: ' ' } })).document.code, 'invalid_input')
+    assert.equal((await call('/messages', { body: { chat_id: '4477@c.us', text: 'hi' } })).document.code, 'number_not_on_whatsapp')
+    await call('/messages', { body: { chat_id: '15550100111@c.us', text: 'second' } })
+    const { status, headers } = await call('/messages', { body: { chat_id: '15550100111@c.us', text: 'third' } })
+    assert.equal(status, 429)
+    assert.ok(Number(headers.get('retry-after')) > 0)
+  })
+})
+
+test('a missing secret and a bad value are named and not shown', () => {
+  assert.throws(() => loadSettings({}), /WEBHOOK_SECRET, CONNECTOR_TOKEN: must be set/)
+  assert.throws(() => loadSettings({ WEBHOOK_SECRET: 'x', CONNECTOR_TOKEN: 'y', WA_HISTORY_LIMIT: 'hunter2' }), (error) => {
+    assert.match(String(error), /WA_HISTORY_LIMIT: must be a whole number/)
+    assert.doesNotMatch(String(error), /hunter2/)
+    return true
+  })
+})
