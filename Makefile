@@ -1,0 +1,85 @@
+# Frontdesk. `make up` starts it, `make test` tests everything, `make help` lists the rest.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+NODE_MODULES := connector-node/node_modules
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export PUPPETEER_SKIP_DOWNLOAD := 1
+
+.PHONY: help up down status logs demo test quick lint bench lock clean servers browser
+
+help: ## this list
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+
+up: $(VENV)/.runtime $(NODE_MODULES)/.installed browser ## start everything, or bring it up to date; prints the page's address and the QR code
+	@$(BIN)/frontdesk up
+
+down: ## stop everything
+	@test -x $(BIN)/frontdesk && $(BIN)/frontdesk down || echo "nothing is running"
+
+status: ## what runs, and the page's address
+	@$(BIN)/frontdesk status
+
+logs: ## follow the logs
+	@tail -n 40 -F var/log/*.log
+
+demo: $(VENV)/.dev $(NODE_MODULES)/.installed browser ## the whole desk against a stand-in for WhatsApp, without a phone
+	@$(BIN)/python -m tests.support.demo
+
+test: $(VENV)/.dev $(NODE_MODULES)/.installed servers lint ## everything that CI runs
+	cd connector-node && npm test --silent
+	$(BIN)/python -m pytest
+
+quick: $(VENV)/.dev $(NODE_MODULES)/.installed lint ## for every commit: under a minute, no servers
+	cd connector-node && npm test --silent
+	$(BIN)/python -m pytest -m "not browser" --store sqlite
+
+lint: $(VENV)/.dev $(NODE_MODULES)/.installed ## style, types
+	$(BIN)/ruff check --quiet .
+	$(BIN)/ruff format --check --quiet .
+	$(BIN)/mypy --no-error-summary
+	cd connector-node && npm run --silent lint
+
+bench: $(VENV)/.dev ## measure how fast messages are accepted, as a ratio to a floor
+	$(BIN)/python -m benchmarks.accept
+
+lock: $(VENV)/.dev ## renew the lock files
+	cd ai-backend && for extra in build dev; do \
+	  target=requirements$$([ $$extra = dev ] && echo -dev).txt; \
+	  ../$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
+	    --no-emit-index-url --upgrade --extra $$extra ../pyproject.toml -o $$target; done
+	cd connector-node && npm update --package-lock-only
+
+clean: down ## remove what can be made again; data under var/ stays
+	rm -rf $(VENV) $(NODE_MODULES) .mypy_cache .ruff_cache .hypothesis
+
+servers: browser
+	@scripts/system-packages.sh mariadbd:mariadb-server /usr/lib/rabbitmq/bin/rabbitmq-server:rabbitmq-server
+
+browser: $(NODE_MODULES)/.installed
+	@scripts/browser.sh
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; try: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || scripts/system-packages.sh :python3-venv
+	@echo "• making the virtual environment"
+	@$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.runtime: ai-backend/requirements.txt pyproject.toml | $(VENV)/bin/python
+	@echo "• installing Python packages (about half a minute)"
+	@$(BIN)/pip install --quiet --require-hashes -r ai-backend/requirements.txt
+	@$(BIN)/pip install --quiet --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/.dev: ai-backend/requirements-dev.txt $(VENV)/.runtime
+	@echo "• installing the tools for development"
+	@$(BIN)/pip install --quiet --require-hashes -r ai-backend/requirements-dev.txt
+	@touch $@
+
+$(NODE_MODULES)/.installed: connector-node/package-lock.json
+	@node -e 'process.exit(process.versions.node.split(".")[0] < 20)' || { echo "Node 20 or newer is needed" >&2; exit 1; }
+	@echo "• installing Node packages (about half a minute)"
+	@cd connector-node && npm ci --silent --no-audit --no-fund
+	@touch $@
