@@ -161,7 +161,7 @@ async def backend(settings: Settings, *, clock: Callable[[], datetime] = utc_now
 
 
 async def _stop(worker: Worker, running: asyncio.Task[None]) -> None:
-    await worker.stop()
+    worker.stop()
     await asyncio.gather(running, return_exceptions=True)
 
 

@@ -90,7 +90,9 @@ class FakeOpenAI:
         failure = self.failure(path)
         if failure is not None:
             return failure
-        build = {"/decisions": self._decision, "/responses": self._response, "/chat/completions": self._completion}[path]
+        build = {"/decisions": self._decision, "/responses": self._response, "/chat/completions": self._completion}[
+            path
+        ]
         return web.json_response(text=build(body).model_dump_json())
 
     def _decision(self, body: dict[str, Any]) -> Decision:
@@ -107,7 +109,13 @@ class FakeOpenAI:
                     for number, level in enumerate(question["levels"])
                 ]
                 answers.append(
-                    {"type": "score", "name": name, "score": index + 0.2, "confidence": 0.9, "probabilities": probabilities}
+                    {
+                        "type": "score",
+                        "name": name,
+                        "score": index + 0.2,
+                        "confidence": 0.9,
+                        "probabilities": probabilities,
+                    }
                 )
             elif question["type"] == "choice":
                 probabilities = [

@@ -43,27 +43,23 @@ class Worker:
         self._clock = clock
         self._woken = asyncio.Event()
         self._active: set[asyncio.Task[None]] = set()
-        self._stopping = False
+        self._stopped = asyncio.Event()
 
     def wake(self) -> None:
         """There is work: do not wait for the clock."""
         self._woken.set()
 
-    async def stop(self) -> None:
-        """Claim nothing more, finish what is in hand, give up the rest to their leases after a while."""
-        self._stopping = True
+    def stop(self) -> None:
+        """Claim nothing more; :meth:`run` ends when what is in hand is finished."""
+        self._stopped.set()
         self._woken.set()
-        if self._active:
-            _, late = await asyncio.wait(self._active, timeout=STOP_PATIENCE_S)
-            for task in late:
-                task.cancel()
-            await asyncio.gather(*late, return_exceptions=True)
 
     async def run(self) -> None:
-        """Work until stopped. A store that is away is waited for."""
+        """Work until stopped. A store that is away is waited for; what takes too long to finish is left to its lease."""
         async with asyncio.TaskGroup() as group:
-            extra = [group.create_task(self._rerate_regularly()), group.create_task(self._roll_up_regularly())]
-            while not self._stopping:
+            group.create_task(self._rerate_regularly())
+            group.create_task(self._roll_up_regularly())
+            while not self._stopped.is_set():
                 self._woken.clear()
                 try:
                     busy = await self._claim_and_start()
@@ -71,11 +67,12 @@ class Worker:
                     log.warning("store_away", reason=error.detail)
                     busy = False
                 if not busy:
-                    with contextlib.suppress(TimeoutError):
-                        async with asyncio.timeout(await self._until_next()):
-                            await self._woken.wait()
-            for task in extra:
+                    await _happens(self._woken, within_s=await self._until_next())
+        if self._active:
+            _, late = await asyncio.wait(self._active, timeout=STOP_PATIENCE_S)
+            for task in late:
                 task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
 
     async def _claim_and_start(self) -> bool:
         """Start what can be claimed; True where there may be more at once."""
@@ -106,7 +103,8 @@ class Worker:
 
     async def _work(self, claim: Claim) -> None:
         work = asyncio.create_task(self._drain(claim))
-        heartbeat = asyncio.create_task(self._hold(claim, work))
+        finished = asyncio.Event()
+        heartbeat = asyncio.create_task(self._hold(claim, work, finished))
         try:
             await work
         except asyncio.CancelledError:
@@ -117,10 +115,12 @@ class Worker:
             # The lease ends by itself, and the sweep finds the conversation again.
             log.warning("store_away", conversation=claim.conversation_id, reason=error.detail)
         finally:
-            heartbeat.cancel()
+            # Ended by an event: a connection whose query is cancelled cannot go back to the pool.
+            finished.set()
+            await heartbeat
 
     async def _drain(self, claim: Claim) -> None:
-        while not self._stopping:
+        while not self._stopped.is_set():
             ids = await messages.due_in_conversation(
                 self._database, claim.conversation_id, now=self._clock(), limit=BATCH
             )
@@ -132,10 +132,9 @@ class Worker:
         due = await messages.next_due(self._database, claim.conversation_id, now=now)
         await conversations.release(self._database, claim, now=now, next_due=due)
 
-    async def _hold(self, claim: Claim, work: asyncio.Task[None]) -> None:
+    async def _hold(self, claim: Claim, work: asyncio.Task[None], finished: asyncio.Event) -> None:
         """Renew the lease three times within its length; work whose lease was lost is stopped."""
-        while True:
-            await asyncio.sleep(self._lease.total_seconds() / 3)
+        while not await _happens(finished, within_s=self._lease.total_seconds() / 3):
             try:
                 if not await conversations.renew(self._database, claim, now=self._clock(), lease=self._lease):
                     work.cancel()
@@ -144,8 +143,7 @@ class Worker:
                 continue
 
     async def _rerate_regularly(self) -> None:
-        while True:
-            await asyncio.sleep(self._rerate_interval_s)
+        while not await _happens(self._stopped, within_s=self._rerate_interval_s):
             with _logged("rerate"):
                 if done := await self._processor.rerate():
                     log.info("messages_rerated", count=done)
@@ -156,7 +154,16 @@ class Worker:
                 now = self._clock()
                 await stats.roll_up(self._database, now - timedelta(hours=1))
                 await stats.roll_up(self._database, now)
-            await asyncio.sleep(ROLL_UP_INTERVAL_S)
+            if await _happens(self._stopped, within_s=ROLL_UP_INTERVAL_S):
+                return
+
+
+async def _happens(event: asyncio.Event, *, within_s: float) -> bool:
+    """Whether an event happens within the time."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(within_s):
+            await event.wait()
+    return event.is_set()
 
 
 @contextlib.contextmanager

@@ -1,0 +1,147 @@
+"""What all tests share: private servers, both stores, and no way to anybody else's network."""
+
+import itertools
+import shutil
+import socket
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any
+
+import pymysql
+import pytest
+import pytest_asyncio
+from tests.support.desk import SECRETS, RunningDesk, running_desk, with_free_ports
+from tests.support.mariadb import mariadb
+from tests.support.openai_server import FakeOpenAI
+
+from frontdesk.settings import ROOT, Settings, load_settings
+from frontdesk.store.database import Database, open_database
+from frontdesk.store.schema import migrate
+
+LOOPBACK = ("127.", "::1", "localhost")
+_numbers = itertools.count(1)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """``--store`` chooses the stores: both by default, sqlite for a quick run."""
+    parser.addoption("--store", choices=("both", "sqlite", "mysql"), default="both")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Every test that names ``store_kind`` runs on each store."""
+    if "store_kind" in metafunc.fixturenames:
+        chosen = metafunc.config.getoption("--store")
+        metafunc.parametrize("store_kind", ["sqlite", "mysql"] if chosen == "both" else [chosen])
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_network() -> Iterator[None]:
+    """Make connections to other machines impossible, so that no test can ever call a real model."""
+    original = socket.getaddrinfo
+
+    def guarded(host: Any, *arguments: Any, **options: Any) -> Any:
+        name = host.decode() if isinstance(host, bytes) else str(host or "127.0.0.1")
+        if not name.startswith(LOOPBACK):
+            raise OSError(f"tests do not connect to {name}")
+        return original(host, *arguments, **options)
+
+    patch = pytest.MonkeyPatch()
+    patch.setattr(socket, "getaddrinfo", guarded)
+    yield
+    patch.undo()
+
+
+@pytest.fixture(scope="session")
+def mysql_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of a private MariaDB server."""
+    with mariadb(tmp_path_factory.mktemp("mariadb")) as url:
+        yield url
+
+
+@pytest.fixture
+def store_url(store_kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> str:
+    """The URL of an empty database of its own."""
+    if store_kind == "sqlite":
+        return f"sqlite:///{tmp_path / 'desk.db'}"
+    return new_mysql_database(request.getfixturevalue("mysql_server"))
+
+
+def new_mysql_database(server: str) -> str:
+    """Create an empty database on a server and return its URL."""
+    name = f"desk_{next(_numbers)}"
+    port = int(server.rpartition(":")[2])
+    connection = pymysql.connect(host="127.0.0.1", port=port, user="root")
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute(f"CREATE DATABASE {name} CHARACTER SET utf8mb4 COLLATE utf8mb4_bin")
+    finally:
+        connection.close()
+    return f"{server}/{name}"
+
+
+@pytest_asyncio.fixture
+async def database(store_url: str) -> AsyncIterator[Database]:
+    """An empty store with the current schema."""
+    opened = open_database(async_url(store_url))
+    await migrate(opened)
+    yield opened
+    await opened.close()
+
+
+def async_url(url: str) -> str:
+    """The URL with the driver that the project uses."""
+    return url.replace("mysql://", "mysql+aiomysql://").replace("sqlite://", "sqlite+aiosqlite://")
+
+
+@pytest.fixture
+def settings_of(tmp_path: Path) -> Callable[..., Settings]:
+    """Make settings for tests, from nothing in the environment."""
+
+    def make(**changes: Any) -> Settings:
+        return load_settings(
+            tmp_path / "no.env",
+            **{**SECRETS, "var_dir": tmp_path / "var", "business_file": ROOT / "business.example.toml", **changes},
+        )
+
+    return make
+
+
+@pytest.fixture
+def agents_dir(tmp_path: Path) -> Path:
+    """A copy of the agents, each on a free port."""
+    target = tmp_path / "agents"
+    shutil.copytree(ROOT / "agents", target, ignore=shutil.ignore_patterns("__pycache__"))
+    with_free_ports(target)
+    return target
+
+
+@pytest_asyncio.fixture
+async def openai() -> AsyncIterator[FakeOpenAI]:
+    """A provider that checks what it is sent."""
+    async with FakeOpenAI().serving() as server:
+        yield server
+
+
+DeskFactory = Callable[..., Any]
+
+
+@pytest_asyncio.fixture
+async def start_desk(
+    store_url: str, settings_of: Callable[..., Settings], agents_dir: Path
+) -> AsyncIterator[DeskFactory]:
+    """Start a desk: backend and agents of this process, on free ports, on the test's store. Ended with the test."""
+    async with AsyncExitStack() as stack:
+
+        async def start(*, with_agents: bool = True, **changes: Any) -> RunningDesk:
+            settings = settings_of(database_url=store_url, agents_dir=agents_dir, **changes)
+            return await stack.enter_async_context(running_desk(settings, with_agents=with_agents))
+
+        yield start
+
+
+@pytest_asyncio.fixture
+async def desk(start_desk: DeskFactory) -> RunningDesk:
+    """A desk with rules for triage and all agents."""
+    running: RunningDesk = await start_desk()
+    return running
