@@ -1,6 +1,5 @@
 """What all tests share: private servers, both stores, and no way to anybody else's network."""
 
-import itertools
 import shutil
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -8,11 +7,10 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
-import pymysql
 import pytest
 import pytest_asyncio
-from tests.support.desk import SECRETS, RunningDesk, running_desk, with_free_ports
-from tests.support.mariadb import mariadb
+from tests.support.desk import SECRETS, DeskFactory, RunningDesk, running_desk, with_free_ports
+from tests.support.mariadb import async_url, mariadb, new_mysql_database
 from tests.support.openai_server import FakeOpenAI
 
 from frontdesk.settings import ROOT, Settings, load_settings
@@ -20,7 +18,6 @@ from frontdesk.store.database import Database, open_database
 from frontdesk.store.schema import migrate
 
 LOOPBACK = ("127.", "::1", "localhost")
-_numbers = itertools.count(1)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -67,19 +64,6 @@ def store_url(store_kind: str, tmp_path: Path, request: pytest.FixtureRequest) -
     return new_mysql_database(request.getfixturevalue("mysql_server"))
 
 
-def new_mysql_database(server: str) -> str:
-    """Create an empty database on a server and return its URL."""
-    name = f"desk_{next(_numbers)}"
-    port = int(server.rpartition(":")[2])
-    connection = pymysql.connect(host="127.0.0.1", port=port, user="root")
-    try:
-        with connection.cursor() as cursor:
-            cursor.execute(f"CREATE DATABASE {name} CHARACTER SET utf8mb4 COLLATE utf8mb4_bin")
-    finally:
-        connection.close()
-    return f"{server}/{name}"
-
-
 @pytest_asyncio.fixture
 async def database(store_url: str) -> AsyncIterator[Database]:
     """An empty store with the current schema."""
@@ -87,11 +71,6 @@ async def database(store_url: str) -> AsyncIterator[Database]:
     await migrate(opened)
     yield opened
     await opened.close()
-
-
-def async_url(url: str) -> str:
-    """The URL with the driver that the project uses."""
-    return url.replace("mysql://", "mysql+aiomysql://").replace("sqlite://", "sqlite+aiosqlite://")
 
 
 @pytest.fixture
@@ -121,9 +100,6 @@ async def openai() -> AsyncIterator[FakeOpenAI]:
     """A provider that checks what it is sent."""
     async with FakeOpenAI().serving() as server:
         yield server
-
-
-DeskFactory = Callable[..., Any]
 
 
 @pytest_asyncio.fixture

@@ -3,6 +3,7 @@
 The only module that reads the environment. A name in upper case is the environment variable.
 """
 
+import os
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -158,6 +159,11 @@ def _listed(text: str) -> list[str]:
     return [part.strip() for part in text.split(",") if part.strip()]
 
 
+def _env_file() -> Path | None:
+    """The checkout's ``.env``, unless ``FRONTDESK_NO_ENV_FILE`` says that the environment is all."""
+    return None if os.environ.get("FRONTDESK_NO_ENV_FILE") else ROOT / ".env"
+
+
 def load_settings(env_file: Path | None = None, **overrides: Any) -> Settings:
     """Read the environment over ``.env`` (or another file), with overrides for tests.
 
@@ -165,7 +171,7 @@ def load_settings(env_file: Path | None = None, **overrides: Any) -> Settings:
         ConfigurationError: a setting is missing or wrong; the text names it and never shows its value.
     """
     try:
-        return Settings(**{"_env_file": env_file or ROOT / ".env", **overrides})
+        return Settings(**{"_env_file": env_file or _env_file(), **overrides})
     except ValidationError as error:
         problems = "; ".join(
             f"{'.'.join(map(str, item['loc'])).upper()}: {item['msg'].removeprefix('Value error, ')}"

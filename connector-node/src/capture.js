@@ -28,7 +28,8 @@ const MEDIA_KINDS = new Set(['image', 'video', 'audio', 'ptt', 'document', 'stic
  * @property {{ name?: string } | undefined} chat
  * @property {{ name?: string, pushname?: string } | undefined} contact
  * @property {{ lid?: string, pn?: string } | undefined} ids
- * @property {import('whatsapp-web.js').Message[]} history oldest first
+ * @property {import('whatsapp-web.js').Message[]} history in any order
+ * @property {(id: string) => number | undefined} [arrival] the place of a message among those that arrived while we ran
  */
 
 /**
@@ -135,11 +136,12 @@ function historyOf (message, around, limit) {
   if (limit <= 0) return []
   const own = messageId(/** @type {any} */ (message.id))
   const ids = around.history.map((item) => messageId(/** @type {any} */ (item.id)))
-  const place = ids.indexOf(own)
+  const arrival = around.arrival ?? (() => undefined)
   const seen = new Set([own])
   const earlier = around.history.filter((item, index) => {
-    // WhatsApp counts in seconds: within the message's own second its place among the others decides.
-    const isLater = item.timestamp > message.timestamp || (item.timestamp === message.timestamp && place >= 0 && index > place)
+    // WhatsApp counts in seconds, and the library turns the order within one around: there the arrival decides.
+    const isLater = item.timestamp > message.timestamp ||
+      (item.timestamp === message.timestamp && !(Number(arrival(ids[index])) < Number(arrival(own))))
     if (seen.has(ids[index]) || isLater) return false
     seen.add(ids[index])
     return true

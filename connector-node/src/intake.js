@@ -5,6 +5,8 @@ import { isGroup, isLid, messageId } from './identity.js'
 import { within } from './within.js'
 
 const REMEMBERED = 5000
+/** The newest messages of a chat are this one and what arrived since; both are left out of its history. */
+const SLACK = 10
 
 /**
  * @typedef {object} Options
@@ -17,7 +19,8 @@ const REMEMBERED = 5000
 export class Intake {
   #options
   /** @type {Map<string, Promise<void>>} */ #chats = new Map()
-  /** @type {Set<string>} */ #seen = new Set()
+  /** @type {Map<string, number>} */ #seen = new Map()
+  #count = 0
 
   /** @param {Options} options */
   constructor (options) {
@@ -33,8 +36,8 @@ export class Intake {
   take (message, client) {
     const id = messageId(/** @type {any} */ (message.id))
     if (this.#seen.has(id)) return Promise.resolve()
-    this.#seen.add(id)
-    if (this.#seen.size > REMEMBERED) this.#seen.delete(/** @type {string} */ (this.#seen.values().next().value))
+    this.#seen.set(id, this.#count++)
+    if (this.#seen.size > REMEMBERED) this.#seen.delete(/** @type {string} */ (this.#seen.keys().next().value))
     const why = whyIgnored(message, this.#options.settings)
     if (why) {
       this.#options.log.debug({ message: id, why }, 'message_ignored')
@@ -98,8 +101,8 @@ export class Intake {
       isLid(sender) ? ask('phone number', async () => (await client.getContactLidAndPhone([sender]))[0]) : undefined
     ])
     const history = settings.historyLimit && found
-      ? await ask('history', () => found.fetchMessages({ limit: settings.historyLimit + 1 }))
+      ? await ask('history', () => found.fetchMessages({ limit: settings.historyLimit + SLACK }))
       : undefined
-    return { chat: found, contact, ids, history: history ?? [] }
+    return { chat: found, contact, ids, history: history ?? [], arrival: (id) => this.#seen.get(id) }
   }
 }

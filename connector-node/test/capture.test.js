@@ -72,9 +72,11 @@ test('a quoted message goes along', () => {
 test('the history is oldest first, without the message itself, and not longer than asked', () => {
   const at = (/** @type {string} */ id, /** @type {number} */ timestamp) => shape('chat', { id: { fromMe: false, remote: '15551112222@c.us', id }, timestamp, body: id })
   const message = at('now', 100)
-  const history = [at('b', 20), at('a', 10), message, at('same second, later', 100), at('c', 30), at('after', 101)]
-  const payload = payloadOf(message, { ...alone, history }, { historyLimit: 2 })
-  assert.deepEqual(payload.history.map((/** @type {any} */ item) => item.content), ['b', 'c'])
+  const history = [at('b', 20), at('a', 10), at('later', 100), message, at('before', 100), at('unseen', 100), at('c', 30), at('after', 101)]
+  const order = ['before', 'now', 'later'].map((id) => `false_15551112222@c.us_${id}`)
+  const arrival = (/** @type {string} */ id) => order.includes(id) ? order.indexOf(id) : undefined
+  const payload = payloadOf(message, { ...alone, history, arrival }, { historyLimit: 3 })
+  assert.deepEqual(payload.history.map((/** @type {any} */ item) => item.content), ['b', 'c', 'before'])
 })
 
 test('a long name is cut, and never within a character', () => {

@@ -4,8 +4,7 @@ import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from tests.conftest import DeskFactory
-from tests.support.desk import SECRETS, RunningDesk, webhook
+from tests.support.desk import SECRETS, DeskFactory, RunningDesk, webhook
 
 from frontdesk.wire.signing import sign
 

@@ -8,8 +8,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import text
-from tests.conftest import DeskFactory
-from tests.support.desk import SECRETS, RunningDesk, webhook
+from tests.support.desk import SECRETS, DeskFactory, RunningDesk, webhook
 
 
 async def test_a_message_is_answered_with_analysis_and_routing(desk: RunningDesk) -> None:

@@ -4,7 +4,7 @@ import base64
 import itertools
 import json
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -28,6 +28,8 @@ SECRETS = {
     "connector_token": "a-connector-token-for-tests",
 }
 _ids = itertools.count(1)
+
+DeskFactory = Callable[..., Any]
 
 
 def webhook(text: str = "Hello, how much is a full service?", **changes: Any) -> dict[str, Any]:

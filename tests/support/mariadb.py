@@ -1,6 +1,7 @@
 """A private MariaDB server for the tests, with full durability, on a free port of this machine."""
 
 import getpass
+import itertools
 import os
 import shutil
 import signal
@@ -10,9 +11,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pymysql
 from tests.support.processes import free_port
 
 PATIENCE_S = 60
+_numbers = itertools.count(1)
 
 
 def _program(*names: str) -> str:
@@ -67,3 +70,21 @@ def _await(server: subprocess.Popen[bytes], base: Path) -> None:
         if server.poll() is not None or time.monotonic() > deadline:
             raise RuntimeError(f"MariaDB did not start:\n{(base / 'server.log').read_text()[-2000:]}")
         time.sleep(0.05)
+
+
+def new_mysql_database(server: str) -> str:
+    """Create an empty database on a server and return its URL."""
+    name = f"desk_{next(_numbers)}"
+    port = int(server.rpartition(":")[2])
+    connection = pymysql.connect(host="127.0.0.1", port=port, user="root")
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute(f"CREATE DATABASE {name} CHARACTER SET utf8mb4 COLLATE utf8mb4_bin")
+    finally:
+        connection.close()
+    return f"{server}/{name}"
+
+
+def async_url(url: str) -> str:
+    """The URL with the driver that the project uses."""
+    return url.replace("mysql://", "mysql+aiomysql://").replace("sqlite://", "sqlite+aiosqlite://")

@@ -80,7 +80,7 @@ class FakeOpenAI:
     async def _answer(self, request: web.Request) -> web.StreamResponse:
         path = request.path.removeprefix("/v1")
         body = json.loads(await request.read())
-        self.calls.append((path, body, dict(request.headers)))
+        self.calls.append((path, body, request.headers))
         problem = check(path, body)
         if problem:
             self.complaints.append(f"{path}: {problem}")

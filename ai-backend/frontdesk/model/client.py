@@ -84,10 +84,13 @@ class ModelClient:
                 questions=questions,
                 extra_headers=_headers(key),
             )
-        usage = self._usage(
-            # The endpoint's output is free.
-            model, started, answer.usage.input_tokens, answer.usage.input_tokens_details.cached_tokens, 0
-        )  # fmt: skip
+            usage = self._usage(
+                # The endpoint's output is free.
+                model, started, answer.usage.input_tokens, answer.usage.input_tokens_details.cached_tokens, 0
+            )  # fmt: skip
+            values = list(answer.answers)
+        if not values:
+            raise AnalyserError("the provider answered without an answer")
         return answer, usage
 
     async def structured(
@@ -191,7 +194,8 @@ class _Translated:
                 ) from error
             case openai.LengthFinishReasonError():
                 raise AnalyserError("the answer was cut off") from error
-            case ValidationError() | json.JSONDecodeError() | openai.OpenAIError():
+            case ValidationError() | json.JSONDecodeError() | openai.OpenAIError() | AttributeError() | TypeError():
+                # The SDK does not check what it hands out: a part that is not there shows when it is read.
                 raise AnalyserError("the provider's answer does not fit the schema") from error
             case _:
                 return

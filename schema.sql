@@ -1,0 +1,207 @@
+-- The MySQL 8+ / MariaDB 10.6+ schema of Frontdesk, made by `frontdesk db schema`; do not edit.
+-- Use it as:  mysql frontdesk < schema.sql     `frontdesk db migrate` does the same, and upgrades later.
+-- The database should have been created with:  CREATE DATABASE frontdesk CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
+
+SET NAMES utf8mb4;
+
+CREATE TABLE accounts (
+	id INTEGER NOT NULL AUTO_INCREMENT,
+	name VARBINARY(64) NOT NULL,
+	channel VARCHAR(32) NOT NULL,
+	created_at DATETIME(6) NOT NULL,
+	PRIMARY KEY (id),
+	CONSTRAINT uq_accounts_name UNIQUE (name)
+)ENGINE=InnoDB CHARSET=utf8mb4 COLLATE utf8mb4_bin;
+
+CREATE TABLE contacts (
+	id BIGINT NOT NULL AUTO_INCREMENT,
+	name VARCHAR(255),
+	language VARCHAR(16),
+	first_seen_at DATETIME(6) NOT NULL,
+	last_seen_at DATETIME(6) NOT NULL,
+	PRIMARY KEY (id)
+)ENGINE=InnoDB CHARSET=utf8mb4 COLLATE utf8mb4_bin;
+
+CREATE TABLE critical_groups (
+	id INTEGER NOT NULL AUTO_INCREMENT,
+	group_key VARBINARY(255) NOT NULL,
+	created_at DATETIME(6) NOT NULL,
+	PRIMARY KEY (id),
+	CONSTRAINT uq_critical_groups_group_key UNIQUE (group_key)
+)ENGINE=InnoDB CHARSET=utf8mb4 COLLATE utf8mb4_bin;
+
+CREATE TABLE important_customers (
+	id INTEGER NOT NULL AUTO_INCREMENT,
+	kind VARBINARY(16) NOT NULL,
+	value VARBINARY(255) NOT NULL,
+	name VARCHAR(255),
+	created_at DATETIME(6) NOT NULL,
+	PRIMARY KEY (id),
+	CONSTRAINT uq_important_customers_kind_value UNIQUE (kind, value)
+)ENGINE=InnoDB CHARSET=utf8mb4 COLLATE utf8mb4_bin;
+
+CREATE TABLE routing_rules (
+	id INTEGER NOT NULL AUTO_INCREMENT,
+	position INTEGER NOT NULL,
+	agent VARCHAR(64) NOT NULL,
+	category VARCHAR(16),
+	keyword VARCHAR(255),
+	minimum_urgency SMALLINT,
+	vip_only BOOL NOT NULL,
+	group_only BOOL NOT NULL,
+	PRIMARY KEY (id)
+)ENGINE=InnoDB CHARSET=utf8mb4 COLLATE utf8mb4_bin;
+
+CREATE TABLE system_stats (
+	day DATE NOT NULL,
+	hour SMALLINT NOT NULL,
+	metric VARBINARY(32) NOT NULL,
+	label VARBINARY(64) NOT NULL,
+	value BIGINT NOT NULL,
+	PRIMARY KEY (day, hour, metric, label)
+)ENGINE=InnoDB CHARSET=utf8mb4 COLLATE utf8mb4_bin;
+
+CREATE TABLE contact_identities (
+	kind VARBINARY(16) NOT NULL,
+	value VARBINARY(255) NOT NULL,
+	contact_id BIGINT NOT NULL,
+	created_at DATETIME(6) NOT NULL,
+	PRIMARY KEY (kind, value),
+	FOREIGN KEY(contact_id) REFERENCES contacts (id)
+)ENGINE=InnoDB CHARSET=utf8mb4 COLLATE utf8mb4_bin;
+
+CREATE INDEX ix_contact_identities_contact_id ON contact_identities (contact_id);
+
+CREATE TABLE conversations (
+	id BIGINT NOT NULL AUTO_INCREMENT,
+	account_id INTEGER NOT NULL,
+	chat_key VARBINARY(255) NOT NULL,
+	contact_id BIGINT,
+	title VARCHAR(255) NOT NULL,
+	is_group BOOL NOT NULL,
+	created_at DATETIME(6) NOT NULL,
+	last_message_at DATETIME(6) NOT NULL,
+	lane SMALLINT NOT NULL,
+	version BIGINT NOT NULL,
+	claimed_version BIGINT NOT NULL,
+	owner VARBINARY(16),
+	ready_at DATETIME(6),
+	PRIMARY KEY (id),
+	CONSTRAINT uq_conversations_account_id_chat_key UNIQUE (account_id, chat_key),
+	FOREIGN KEY(account_id) REFERENCES accounts (id),
+	FOREIGN KEY(contact_id) REFERENCES contacts (id)
+)ENGINE=InnoDB CHARSET=utf8mb4 COLLATE utf8mb4_bin;
+
+CREATE INDEX ix_conversations_contact_id ON conversations (contact_id);
+
+CREATE INDEX ix_conversations_lane_ready_at ON conversations (lane, ready_at);
+
+CREATE TABLE message_history (
+	conversation_id BIGINT NOT NULL,
+	digest VARBINARY(16) NOT NULL,
+	sender VARCHAR(255) NOT NULL,
+	content MEDIUMTEXT NOT NULL,
+	sent_at DATETIME(6),
+	type VARCHAR(32) NOT NULL,
+	from_us BOOL NOT NULL,
+	PRIMARY KEY (conversation_id, digest),
+	FOREIGN KEY(conversation_id) REFERENCES conversations (id)
+)ENGINE=InnoDB CHARSET=utf8mb4 COLLATE utf8mb4_bin;
+
+CREATE TABLE webhook_messages (
+	id BIGINT NOT NULL AUTO_INCREMENT,
+	account_id INTEGER NOT NULL,
+	message_id VARBINARY(255) NOT NULL,
+	conversation_id BIGINT NOT NULL,
+	contact_id BIGINT NOT NULL,
+	chat_time DATETIME(6) NOT NULL,
+	chat_name VARCHAR(255) NOT NULL,
+	phone_number VARCHAR(32),
+	sender_id VARBINARY(255),
+	sender_name VARCHAR(255),
+	current_message MEDIUMTEXT NOT NULL,
+	message_type VARCHAR(32) NOT NULL,
+	media TEXT,
+	quoted MEDIUMTEXT,
+	is_repaired BOOL NOT NULL,
+	is_vip_customer BOOL NOT NULL,
+	is_critical_group BOOL NOT NULL,
+	history_digests VARBINARY(1600),
+	state VARCHAR(16) NOT NULL,
+	attempts INTEGER NOT NULL,
+	due_at DATETIME(6),
+	error TEXT,
+	created_at DATETIME(6) NOT NULL,
+	processed_at DATETIME(6),
+	PRIMARY KEY (id),
+	CONSTRAINT uq_webhook_messages_account_id_message_id UNIQUE (account_id, message_id),
+	FOREIGN KEY(account_id) REFERENCES accounts (id),
+	FOREIGN KEY(conversation_id) REFERENCES conversations (id),
+	FOREIGN KEY(contact_id) REFERENCES contacts (id)
+)ENGINE=InnoDB CHARSET=utf8mb4 COLLATE utf8mb4_bin;
+
+CREATE INDEX ix_webhook_messages_contact_id ON webhook_messages (contact_id);
+
+CREATE INDEX ix_webhook_messages_conversation_id_state_id ON webhook_messages (conversation_id, state, id);
+
+CREATE INDEX ix_webhook_messages_created_at ON webhook_messages (created_at);
+
+CREATE INDEX ix_webhook_messages_state_id ON webhook_messages (state, id);
+
+CREATE TABLE agent_routing (
+	id BIGINT NOT NULL AUTO_INCREMENT,
+	webhook_message_id BIGINT NOT NULL,
+	agent VARCHAR(64),
+	reason TEXT NOT NULL,
+	success BOOL NOT NULL,
+	response MEDIUMTEXT,
+	attempts INTEGER NOT NULL,
+	latency_ms INTEGER NOT NULL,
+	routed_at DATETIME(6) NOT NULL,
+	PRIMARY KEY (id),
+	CONSTRAINT uq_agent_routing_webhook_message_id UNIQUE (webhook_message_id),
+	FOREIGN KEY(webhook_message_id) REFERENCES webhook_messages (id)
+)ENGINE=InnoDB CHARSET=utf8mb4 COLLATE utf8mb4_bin;
+
+CREATE INDEX ix_agent_routing_routed_at ON agent_routing (routed_at);
+
+CREATE TABLE analytics_results (
+	id BIGINT NOT NULL AUTO_INCREMENT,
+	webhook_message_id BIGINT NOT NULL,
+	urgency_score SMALLINT NOT NULL,
+	category VARCHAR(16) NOT NULL,
+	sentiment VARCHAR(16) NOT NULL,
+	priority_level VARCHAR(16) NOT NULL,
+	action_required BOOL NOT NULL,
+	recommended_response_time VARCHAR(16) NOT NULL,
+	keywords TEXT NOT NULL,
+	confidence_score FLOAT NOT NULL,
+	language VARCHAR(16) NOT NULL,
+	document MEDIUMTEXT NOT NULL,
+	analyser VARCHAR(32) NOT NULL,
+	model VARCHAR(128),
+	revision INTEGER NOT NULL,
+	rerate_due BOOL NOT NULL,
+	degraded_reason VARCHAR(255),
+	model_calls INTEGER NOT NULL,
+	input_tokens INTEGER NOT NULL,
+	cached_tokens INTEGER NOT NULL,
+	output_tokens INTEGER NOT NULL,
+	cost_micro_usd BIGINT NOT NULL,
+	latency_ms INTEGER NOT NULL,
+	processed_at DATETIME(6) NOT NULL,
+	PRIMARY KEY (id),
+	CONSTRAINT uq_analytics_results_webhook_message_id UNIQUE (webhook_message_id),
+	FOREIGN KEY(webhook_message_id) REFERENCES webhook_messages (id)
+)ENGINE=InnoDB CHARSET=utf8mb4 COLLATE utf8mb4_bin;
+
+CREATE INDEX ix_analytics_results_processed_at ON analytics_results (processed_at);
+
+CREATE INDEX ix_analytics_results_rerate_due_id ON analytics_results (rerate_due, id);
+
+CREATE TABLE alembic_version (
+	version_num VARCHAR(32) NOT NULL,
+	PRIMARY KEY (version_num)
+);
+
+INSERT INTO alembic_version (version_num) VALUES ('0001');

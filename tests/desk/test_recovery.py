@@ -1,0 +1,170 @@
+"""What survives: restarts, dead workers, and messages that cannot be processed."""
+
+import asyncio
+import json
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlalchemy import text, update
+from tests.support.desk import DeskFactory, RunningDesk, webhook
+
+from frontdesk.channels.whatsapp_web import parse
+from frontdesk.domain.errors import UnavailableError
+from frontdesk.store import conversations, intake, messages, stats
+from frontdesk.store.database import Database, open_database
+from frontdesk.store.tables import webhook_messages
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+async def _accept(database: Database, **changes: object) -> intake.Accepted:
+    body = json.dumps(webhook(**changes)).encode()  # type: ignore[arg-type]
+    message = parse(body, account="main", now=_now(), region=None, max_history_items=100)
+    return await intake.accept(database, message, now=_now())
+
+
+async def test_what_was_accepted_before_a_crash_is_processed_after_it(
+    start_desk: DeskFactory, database: Database
+) -> None:
+    """The row is the queue: nobody has to be told."""
+    accepted = await _accept(database)
+    desk: RunningDesk = await start_desk(sweep_interval_s=0.05)
+    assert await desk.backend.desk.completions.wait(accepted.id, timeout_s=20)
+    assert (await desk.get(f"/messages/{accepted.id}")).document["state"] == "processed"
+
+
+async def test_a_dead_workers_conversation_is_taken_over_when_its_lease_ends(database: Database) -> None:
+    """And the dead one, should it wake up, can neither renew nor release."""
+    accepted = await _accept(database)
+    lease = timedelta(seconds=60)
+    (dead,) = await conversations.claim(database, 5, now=_now(), lease=lease)
+    assert await conversations.claim(database, 5, now=_now(), lease=lease) == []
+    later = _now() + lease + timedelta(seconds=1)
+    (heir,) = await conversations.claim(database, 5, now=later, lease=lease)
+    assert heir.conversation_id == accepted.conversation_id
+    assert not await conversations.renew(database, dead, now=later, lease=lease)
+    assert not await conversations.release(database, dead, now=later, next_due=None)
+    assert await conversations.renew(database, heir, now=later, lease=lease)
+
+
+async def test_news_during_the_work_make_the_conversation_ready_again(database: Database) -> None:
+    """No wake-up is lost between the last look and the release."""
+    await _accept(database)
+    (held,) = await conversations.claim(database, 1, now=_now(), lease=timedelta(seconds=60))
+    await _accept(database)
+    assert await conversations.release(database, held, now=_now(), next_due=None)
+    assert len(await conversations.claim(database, 1, now=_now(), lease=timedelta(seconds=60))) == 1
+
+
+async def test_a_released_conversation_without_work_rests(database: Database) -> None:
+    """Until the next message."""
+    await _accept(database)
+    (held,) = await conversations.claim(database, 1, now=_now(), lease=timedelta(seconds=60))
+    assert await conversations.release(database, held, now=_now(), next_due=None)
+    assert await conversations.claim(database, 1, now=_now() + timedelta(days=1), lease=timedelta(seconds=60)) == []
+    assert await conversations.next_ready_at(database) is None
+
+
+async def test_the_important_come_first_and_the_others_are_not_starved(database: Database) -> None:
+    """With several places one is kept for ordinary work that is due."""
+    for n in range(6):
+        await _accept(database, phone_number=f"+1555010030{n}", is_group=False)
+    async with database.engine.connect() as connection:
+        await connection.execute(text("UPDATE conversations SET lane = 0 WHERE id <= (SELECT 4)"))
+        await connection.commit()
+    claims = await conversations.claim(database, 3, now=_now(), lease=timedelta(seconds=60))
+    async with database.read() as connection:
+        rows = await connection.execute(text("SELECT id, lane FROM conversations"))
+        lanes = {row.id: row.lane for row in rows}
+    assert [lanes[item.conversation_id] for item in claims].count(0) == 2
+    assert [lanes[item.conversation_id] for item in claims].count(1) == 1
+
+
+async def test_messages_of_a_conversation_are_processed_in_the_order_of_acceptance(desk: RunningDesk) -> None:
+    """In order within, in parallel across."""
+    later = {"prefer": "respond-async"}
+    replies = [await desk.post(webhook(f"line {n}, how much?"), headers=later) for n in range(5)]
+    for reply in replies:
+        await desk.backend.desk.completions.wait(reply.document["database_id"], timeout_s=20)
+    async with desk.backend.desk.database.read() as connection:
+        rows = await connection.execute(text("SELECT webhook_message_id FROM agent_routing ORDER BY id"))
+        assert [row[0] for row in rows] == sorted(reply.document["database_id"] for reply in replies)
+
+
+async def test_a_message_that_cannot_be_processed_is_parked_with_its_reason(start_desk: DeskFactory) -> None:
+    """It is tried again and again, then put aside, and the conversation goes on."""
+    desk: RunningDesk = await start_desk(
+        max_attempts=3, retry_base_s=0.01, retry_max_s=0.02, sweep_interval_s=0.02, default_wait_s=20
+    )
+
+    async def explode(*_: object, **__: object) -> None:
+        raise RuntimeError("a bug")
+
+    works = desk.backend.desk.assessor._rules.judge
+    desk.backend.desk.assessor._rules.judge = explode  # type: ignore[method-assign,assignment]
+    reply = await desk.post(webhook("poison"))
+    assert reply.status == 200
+    assert reply.document["success"] is False
+    assert "a bug" in reply.document["routing"]["reason"]
+    desk.backend.desk.assessor._rules.judge = works  # type: ignore[method-assign]
+    assert (await desk.post(webhook("how much is it?"))).document["success"] is True
+    stats = (await desk.get("/stats")).document
+    assert stats["failed"] == 1
+
+
+async def test_a_stored_analysis_is_not_made_again_after_a_restart(start_desk: DeskFactory) -> None:
+    """A restart resumes at the first stage without a stored result."""
+    desk: RunningDesk = await start_desk()
+    reply = await desk.post(webhook("how much is a full service?"))
+    number = reply.document["database_id"]
+    database = desk.backend.desk.database
+    async with database.engine.connect() as connection:
+        await connection.execute(update(webhook_messages).values(state="pending", current_message="changed"))
+        await connection.execute(text("DELETE FROM agent_routing"))
+        await connection.commit()
+    await desk.backend.processor.process(number)
+    found = (await desk.get(f"/messages/{number}")).document
+    assert found["analysis"] == reply.document["analysis"]
+    assert found["routing"]["success"] is True
+
+
+async def test_many_at_once_are_all_kept_once(desk: RunningDesk) -> None:
+    """New contacts, new conversations, repeats: everything at the same moment."""
+    bodies = [webhook(f"message {n}", phone_number=f"+1555010{400 + n % 7:04}") for n in range(40)]
+    replies = await asyncio.gather(*(desk.post(body, headers={"prefer": "wait=0"}) for body in bodies + bodies))
+    assert {reply.status for reply in replies} <= {200, 202}
+    async with desk.backend.desk.database.read() as connection:
+        assert await connection.scalar(text("SELECT COUNT(*) FROM webhook_messages")) == 40
+        assert await connection.scalar(text("SELECT COUNT(*) FROM contacts")) == 7
+        assert await connection.scalar(text("SELECT COUNT(*) FROM conversations")) == 7
+
+
+async def test_a_store_that_is_away_is_said_so() -> None:
+    """503 and try again, never a lost message behind a 200."""
+    database = open_database("mysql+aiomysql://root@127.0.0.1:1/desk")
+    with pytest.raises(UnavailableError):
+        await database.ping()
+    with pytest.raises(UnavailableError):
+        await _accept(database)
+    await database.close()
+
+
+async def test_the_hourly_totals_can_be_written_again(desk: RunningDesk) -> None:
+    """A roll-up replaces what it wrote before."""
+    await desk.post(webhook("how much is a full service?"))
+    database = desk.backend.desk.database
+    for _ in range(2):
+        await stats.roll_up(database, _now())
+    async with database.read() as connection:
+        rows = await connection.execute(text("SELECT metric, label, value FROM system_stats"))
+        found = {(bytes(row.metric).decode(), bytes(row.label).decode()): row.value for row in rows}
+    assert found["state", "processed"] == 1
+    assert found["category", "sales"] == 1
+
+
+async def test_a_message_that_is_gone_is_nobodys_trouble(desk: RunningDesk) -> None:
+    """Deleted between claim and work."""
+    await desk.backend.processor.process(999)
+    assert await messages.fetch(desk.backend.desk.database, 999) is None
