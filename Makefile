@@ -69,17 +69,17 @@ $(VENV)/bin/python:
 
 $(VENV)/.runtime: ai-backend/requirements.txt pyproject.toml | $(VENV)/bin/python
 	@echo "• installing Python packages (about half a minute)"
-	@$(BIN)/pip install --quiet --require-hashes -r ai-backend/requirements.txt
-	@$(BIN)/pip install --quiet --no-deps --no-build-isolation -e .
+	@$(BIN)/pip install -qq --require-hashes -r ai-backend/requirements.txt
+	@$(BIN)/pip install -qq --no-deps --no-build-isolation -e .
 	@touch $@
 
 $(VENV)/.dev: ai-backend/requirements-dev.txt $(VENV)/.runtime
 	@echo "• installing the tools for development"
-	@$(BIN)/pip install --quiet --require-hashes -r ai-backend/requirements-dev.txt
+	@$(BIN)/pip install -qq --require-hashes -r ai-backend/requirements-dev.txt
 	@touch $@
 
 $(NODE_MODULES)/.installed: connector-node/package-lock.json
-	@node -e 'process.exit(process.versions.node.split(".")[0] < 20)' || { echo "Node 20 or newer is needed" >&2; exit 1; }
+	@node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)' || { echo "Node 20 or newer is needed" >&2; exit 1; }
 	@echo "• installing Node packages (about half a minute)"
-	@cd connector-node && npm ci --silent --no-audit --no-fund
+	@cd connector-node && npm ci --no-audit --no-fund --loglevel=error > /dev/null
 	@touch $@

@@ -7,6 +7,7 @@ import dotenv from 'dotenv'
 export const ROOT = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..', '..')
 
 const SECRETS = ['WEBHOOK_SECRET', 'CONNECTOR_TOKEN']
+const LEVELS = /** @type {const} */ (['debug', 'info', 'warning', 'error'])
 const GROUPS = /** @type {const} */ (['all', 'critical', 'none'])
 
 /**
@@ -61,7 +62,8 @@ export function loadSettings (environment = readEnvironment()) {
     callTimeoutMs: whole(environment, 'WA_CALL_TIMEOUT_MS', 15_000, 100, 600_000),
     startTimeoutMs: whole(environment, 'WA_START_TIMEOUT_MS', 120_000, 1000, 3_600_000),
     sendPerMinute: whole(environment, 'WA_SEND_PER_MINUTE', 30, 1, 1000),
-    logLevel: environment.LOG_LEVEL || 'info'
+    // The backend's names; pino has another word for one of them.
+    logLevel: choose(environment, 'LOG_LEVEL', LEVELS, 'info').replace('warning', 'warn')
   }
 }
 

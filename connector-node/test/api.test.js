@@ -73,6 +73,12 @@ describe('the connector\'s API', () => {
   })
 })
 
+test('the log levels are those of the backend', () => {
+  const secrets = { WEBHOOK_SECRET: 'x', CONNECTOR_TOKEN: 'y' }
+  assert.equal(loadSettings({ ...secrets, LOG_LEVEL: 'warning' }).logLevel, 'warn')
+  assert.throws(() => loadSettings({ ...secrets, LOG_LEVEL: 'loud' }), /LOG_LEVEL: must be one of debug, info, warning, error/)
+})
+
 test('a missing secret and a bad value are named and not shown', () => {
   assert.throws(() => loadSettings({}), /WEBHOOK_SECRET, CONNECTOR_TOKEN: must be set/)
   assert.throws(() => loadSettings({ WEBHOOK_SECRET: 'x', CONNECTOR_TOKEN: 'y', WA_HISTORY_LIMIT: 'hunter2' }), (error) => {

@@ -17,6 +17,7 @@ from frontdesk.domain.words import fold
 NOTE = "Written by rules from business.toml, without a model: read it before you send it."
 QUOTE_CHARACTERS = 90
 MANY = 12
+SURE_COMPLAINT = 0.5
 
 
 @cache
@@ -60,9 +61,11 @@ def answer_by_rules(agent: str, request: AgentRequest, business: Business) -> Ag
         wish = f" {phrases['order']}" if analysis.category == "sales" else ""
         reply, confidence = phrases["facts"].format(business=business.name, facts=joined) + wish, 0.6
     else:
-        template = phrases[analysis.category]
+        # Where only the tone of a long message makes it a complaint, an apology could be for nothing.
+        is_guess = analysis.category == "complaint" and analysis.confidence.get("category", 1.0) < SURE_COMPLAINT
+        template = phrases["support" if is_guess else analysis.category]
         has_number = any(entity.type == "order_number" for entity in analysis.entities)
-        ask = "" if has_number else phrases["ask_number"]
+        ask = "" if has_number or is_guess else phrases["ask_number"]
         reply, confidence = template.format(business=business.name, quote=quote, facts=joined, ask=ask), 0.3
     return AgentReply(
         agent=agent,

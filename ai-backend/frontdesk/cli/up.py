@@ -27,7 +27,7 @@ PM2 = ROOT / "connector-node" / "node_modules" / ".bin" / "pm2"
 ECOSYSTEM = ROOT / "ecosystem.config.js"
 HEALTH_PATIENCE_S = 90
 QR_PATIENCE_S = 45
-SETTLED = frozenset({"ready", "qr", "auth_failure"})
+SETTLED = frozenset({"ready", "qr", "auth_failure", "disconnected"})
 
 
 @click.command()
@@ -239,6 +239,7 @@ def _connection_line(connection: dict[str, Any]) -> str:
     words = {
         "ready": f"linked{' as ' + connection['me'] if connection.get('me') else ''}",
         "qr": "waiting for the scan of the code above",
+        "disconnected": "not connected, it is tried again",
         "away": "the connector is not running",
     }
     reason = f" ({connection['reason']})" if connection.get("reason") else ""

@@ -204,7 +204,8 @@ def _category(text: Text, weights: dict[str, float], subject: Subject) -> tuple[
     for signal, shares in CATEGORY_WEIGHTS.items():
         for category, share in shares.items():
             scores[category] += share * min(weights[signal], 4.0)
-    if len(text.words) >= STORY_WORDS and not text.asks:
+    is_content = weights["calm"] or weights["positive"] or weights["thanks"] or text.emoji & HAPPY
+    if len(text.words) >= STORY_WORDS and not text.asks and not is_content:
         # Nobody tells a shop a long story without a question or a wish unless something went wrong.
         scores["complaint"] += 1.1
     scores["complaint"] += 1.0 * bool(text.emoji & UNHAPPY) + 0.8 * text.is_shouted
