@@ -22,11 +22,18 @@ SCRIPT: tuple[tuple[str, str, dict[str, object]], ...] = (
     (DENIZ, "Merhaba, bisikletimi dün teslim edecektiniz, hâlâ haber yok. Üçüncü kez yazıyorum 😡", {}),
     (LIN, "What time do you close on Saturday?", {}),
     (SAM, "The booking page shows error 500 when I pay, my trip starts in an hour!!", {}),
-    (GROUP, "The brake pads arrive tomorrow at 9, somebody has to sign for them.", {"author": ADA, "notifyName": "Ada"}),
+    (
+        GROUP,
+        "The brake pads arrive tomorrow at 9, somebody has to sign for them.",
+        {"author": ADA, "notifyName": "Ada"},
+    ),
     (
         DENIZ,
         "",
-        {"type": "image", "extra": {"directPath": "/x", "mimetype": "image/jpeg", "caption": "bu şekilde geri geldi", "size": 52_000}},
+        {
+            "type": "image",
+            "extra": {"directPath": "/x", "mimetype": "image/jpeg", "caption": "bu şekilde geri geldi", "size": 52_000},
+        },
     ),
     (ADA, "No rush at all, tomorrow is fine 🙂", {}),
     (SAM, "URGENT: the rental bike's brakes failed, my friend is bleeding, what do we do", {}),
@@ -58,7 +65,11 @@ async def demo(*, once: bool) -> None:
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
     try:
         async with phone.serving():
-            changes = {"IMPORTANT_CUSTOMERS": "+15550100114=Lin Example", "CRITICAL_GROUPS": "Suppliers", "LOG_LEVEL": "warning"}
+            changes = {
+                "IMPORTANT_CUSTOMERS": "+15550100114=Lin Example",
+                "CRITICAL_GROUPS": "Suppliers",
+                "LOG_LEVEL": "warning",
+            }
             system = System(directory, phone, **changes)
             _say("• starting backend, agents, connector and a browser")
             async with system.running():

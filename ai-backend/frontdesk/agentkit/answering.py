@@ -17,7 +17,7 @@ from frontdesk.domain.words import fold
 NOTE = "Written by rules from business.toml, without a model: read it before you send it."
 QUOTE_CHARACTERS = 90
 MANY = 12
-SURE_COMPLAINT = 0.5
+SURE_COMPLAINT = 0.55
 
 
 @cache

@@ -48,6 +48,7 @@ ALARMED = set("🚨🆘🔥😱❗‼⚠🩸🚑")
 TRIVIAL_WORDS = 4
 NEGATION_REACH = 2
 APPLAUDED_STORY_WORDS = 8
+SURE_SCORE = 2.0
 STORY_WORDS = 8
 
 _ENTITIES: tuple[tuple[str, re.Pattern[str]], ...] = (
@@ -219,7 +220,8 @@ def _category(text: Text, weights: dict[str, float], subject: Subject) -> tuple[
         return ("support" if last else "inquiry" if text.asks else "general"), 0.3
     best = max(CATEGORIES, key=lambda category: scores[category])
     total = sum(scores.values())
-    return best, round(0.25 + 0.5 * scores[best] / total, 3)
+    # Sure is what many signals say and few contradict: one weak hit alone is a guess.
+    return best, round(0.25 + 0.5 * scores[best] / total * min(1.0, scores[best] / SURE_SCORE), 3)
 
 
 def _sentiment(text: Text, weights: dict[str, float], category: Category) -> Sentiment:
@@ -257,7 +259,7 @@ def _urgency(text: Text, weights: dict[str, float], category: Category, sentimen
     score += 0.4 * text.is_shouted + 0.25 * min(text.exclamations, 3) * (
         category != "general" or weights["emergency"] > 0
     )
-    score += 0.5 * text.is_drawn_out * (weights["emergency"] > 0)
+    score += 0.5 * text.is_drawn_out * (category != "general" or weights["emergency"] > 0)
     if weights["safety"]:
         score = max(score, 8.0) + 0.7 * min(weights["safety"], 3.0)
     if weights["calm"]:
