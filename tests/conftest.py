@@ -23,6 +23,7 @@ LOOPBACK = ("127.", "::1", "localhost")
 def pytest_addoption(parser: pytest.Parser) -> None:
     """``--store`` chooses the stores: both by default, sqlite for a quick run."""
     parser.addoption("--store", choices=("both", "sqlite", "mysql"), default="both")
+    parser.addoption("--mysql", help="use this server (mysql://root@127.0.0.1:port) instead of a private MariaDB")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -50,8 +51,12 @@ def _no_network() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def mysql_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The URL of a private MariaDB server."""
+def mysql_server(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[str]:
+    """The URL of a private MariaDB server, or of the server that was asked for."""
+    given: str | None = request.config.getoption("--mysql")
+    if given:
+        yield given
+        return
     with mariadb(tmp_path_factory.mktemp("mariadb")) as url:
         yield url
 

@@ -79,6 +79,7 @@ def new_mysql_database(server: str) -> str:
     connection = pymysql.connect(host="127.0.0.1", port=port, user="root")
     try:
         with connection.cursor() as cursor:
+            cursor.execute(f"DROP DATABASE IF EXISTS {name}")
             cursor.execute(f"CREATE DATABASE {name} CHARACTER SET utf8mb4 COLLATE utf8mb4_bin")
     finally:
         connection.close()

@@ -1,0 +1,1 @@
+"""Repeatable measurements, each against a floor measured in the same run."""
