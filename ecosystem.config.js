@@ -3,6 +3,7 @@
 const path = require('node:path')
 
 const root = __dirname
+const varDir = process.env.FRONTDESK_VAR || path.join(root, 'var')
 const python = process.env.FRONTDESK_PYTHON || path.join(root, '.venv', 'bin', 'python')
 
 const common = {
@@ -23,8 +24,8 @@ function frontdesk (name, args) {
     script: python,
     args: ['-m', 'frontdesk', ...args],
     interpreter: 'none',
-    out_file: path.join(root, 'var', 'log', `${name}.log`),
-    error_file: path.join(root, 'var', 'log', `${name}.log`)
+    out_file: path.join(varDir, 'log', `${name}.log`),
+    error_file: path.join(varDir, 'log', `${name}.log`)
   }
 }
 
@@ -37,8 +38,8 @@ module.exports = {
       name: 'frontdesk-connector',
       script: path.join(root, 'connector-node', 'src', 'main.js'),
       interpreter: process.execPath,
-      out_file: path.join(root, 'var', 'log', 'connector.log'),
-      error_file: path.join(root, 'var', 'log', 'connector.log')
+      out_file: path.join(varDir, 'log', 'connector.log'),
+      error_file: path.join(varDir, 'log', 'connector.log')
     }
   ]
 }

@@ -116,6 +116,20 @@ class Settings(BaseSettings):
             raise ValueError("must be whsec_ followed by at least 24 base64 characters; `make up` writes one")
         return value
 
+    @field_validator("extra_accounts")
+    @classmethod
+    def _are_accounts(cls, value: str) -> str:
+        for pair in _listed(value):
+            name, _, secret = pair.partition("=")
+            if (
+                not name.strip()
+                or name.strip() == "main"
+                or not secret.strip().startswith("whsec_")
+                or len(secret.strip()) < 30
+            ):
+                raise ValueError("must be name=whsec_…, comma-separated; “main” is taken")
+        return value
+
     @field_validator("agents_dir", "business_file", "var_dir")
     @classmethod
     def _from_the_checkout(cls, value: Path) -> Path:

@@ -157,7 +157,9 @@ def _message(
         text=payload.current_message,
         type=payload.message_type,
         identities=identities,
-        sender_id=payload.sender_id or (payload.phone_number if no_phone else None),
+        sender_id=(payload.sender_id or "").strip()
+        or ((payload.phone_number or "").strip() if no_phone else None)
+        or None,
         sender_name=payload.sender_name,
         chat_id=payload.chat_id if payload.is_group else None,
         history=history,

@@ -120,7 +120,12 @@ async def _migrate(settings: Settings) -> None:
 def _pm2(settings: Settings, *arguments: str) -> str:
     if not PM2.exists():
         raise ConfigurationError("PM2 is not installed; run: make up")
-    environment = {**os.environ, "PM2_HOME": str(settings.var_dir / "pm2"), "FRONTDESK_PYTHON": sys.executable}
+    environment = {
+        **os.environ,
+        "PM2_HOME": str(settings.var_dir / "pm2"),
+        "FRONTDESK_PYTHON": sys.executable,
+        "FRONTDESK_VAR": str(settings.var_dir),
+    }
     done = subprocess.run(  # noqa: S603 (our own PM2)
         [str(PM2), *arguments], cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=120
     )

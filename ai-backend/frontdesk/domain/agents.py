@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from frontdesk.domain.analysis import Analysis, Category
+from frontdesk.domain.usage import Usage
 
 PROTOCOL = 1
 """The version of the request and reply below."""
@@ -111,4 +112,5 @@ class AgentReply(BaseModel):
     actions: tuple[Action, ...] = ()
     confidence: float = Field(ge=0, le=1)
     answered_by: str = Field(description="rules, or the model that wrote it")
+    usage: Usage = Field(default=Usage(), description="What a model took for it")
     note: str = Field(default="", description="For the people at the desk: what this answer is and is not")

@@ -53,7 +53,7 @@ async def draft(
         f"Judged: category {analysis.category}, urgency {analysis.urgency_score}/10, sentiment {analysis.sentiment}, "
         f"language {analysis.language}{', an important customer' if request.is_vip else ''}."
     )
-    answer, _ = await client.structured(
+    answer, usage = await client.structured(
         model=model,
         instructions=f"{prompt.strip()}\n\n{INSTRUCTIONS}\n\n{judged}\n\n{business.as_prompt()}",
         text=transcript(Subject(text=request.message, history=history), limit=MAX_CHAT_CHARACTERS),
@@ -68,6 +68,7 @@ async def draft(
         actions=tuple(action for item in answer.actions if (action := _typed(item)) is not None),
         confidence=min(max(answer.confidence, 0.0), 1.0),
         answered_by=model,
+        usage=usage,
     )
 
 

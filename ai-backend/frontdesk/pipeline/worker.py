@@ -66,6 +66,10 @@ class Worker:
                 except UnavailableError as error:
                     log.warning("store_away", reason=error.detail)
                     busy = False
+                except Exception:
+                    # Whatever it is, the messages are safe in the store, and giving up would leave them there.
+                    log.exception("claim_failed")
+                    busy = False
                 if not busy:
                     await _happens(self._woken, within_s=await self._until_next())
         if self._active:

@@ -7,9 +7,12 @@ from sqlalchemy import and_, delete, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from frontdesk.domain.contacts import Identity
+from frontdesk.domain.errors import InvalidInputError
 from frontdesk.domain.routing import Rule
 from frontdesk.store.database import Database
 from frontdesk.store.tables import critical_groups, important_customers, routing_rules
+
+MAX_ID_BYTES = 255
 
 
 def group_key(value: str) -> str:
@@ -47,6 +50,7 @@ async def list_customers(database: Database) -> list[tuple[Identity, str | None,
 
 async def add_customer(database: Database, identity: Identity, name: str | None, *, now: datetime) -> bool:
     """Make a sender important; True where they were not. A name given now replaces an older one."""
+    _check_length(identity.value)
     table = important_customers
 
     async def work(connection: AsyncConnection) -> bool:
@@ -86,6 +90,7 @@ async def list_groups(database: Database) -> list[str]:
 
 async def add_group(database: Database, name: str, *, now: datetime) -> bool:
     """Make a group critical, by id or name; True where it was not."""
+    _check_length(group_key(name))
     table = critical_groups
 
     async def work(connection: AsyncConnection) -> bool:
@@ -133,3 +138,8 @@ async def remove_rule(database: Database, rule_id: int) -> bool:
         return bool(result.rowcount)
 
     return await database.write(work)
+
+
+def _check_length(value: str) -> None:
+    if not 0 < len(value.encode()) <= MAX_ID_BYTES:
+        raise InvalidInputError(f"a number, an id or a name must have 1 to {MAX_ID_BYTES} bytes")

@@ -24,6 +24,7 @@ from frontdesk.store.tables import (
     webhook_messages,
 )  # fmt: skip
 
+MAX_REVISIONS = 10
 UNFINISHED: tuple[MessageState, ...] = ("pending", "unrouted")
 
 
@@ -195,7 +196,11 @@ async def to_rerate(database: Database, *, limit: int) -> Sequence[int]:
     table = analytics_results
     async with database.read() as connection:
         rows = await connection.execute(
-            select(table.c.webhook_message_id).where(table.c.rerate_due.is_(True)).order_by(table.c.id).limit(limit)
+            select(table.c.webhook_message_id)
+            .where(table.c.rerate_due.is_(True), table.c.revision < MAX_REVISIONS)
+            # One that failed again goes to the end, so that it does not hold up the others.
+            .order_by(table.c.processed_at, table.c.id)
+            .limit(limit)
         )
         return [int(row.webhook_message_id) for row in rows]
 
