@@ -123,6 +123,7 @@ CREATE TABLE webhook_messages (
 	message_type VARCHAR(32) NOT NULL,
 	media TEXT,
 	quoted MEDIUMTEXT,
+	is_from_us BOOL NOT NULL,
 	is_repaired BOOL NOT NULL,
 	is_vip_customer BOOL NOT NULL,
 	is_critical_group BOOL NOT NULL,

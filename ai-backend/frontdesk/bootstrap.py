@@ -72,14 +72,26 @@ def model_client_of(settings: Settings) -> ModelClient | None:
     )
 
 
+def analyser_name(settings: Settings) -> str:
+    """Which analyser the settings ask for, in words.
+
+    Raises:
+        ConfigurationError: it needs a key, and there is none.
+    """
+    if settings.openai_api_key is None:
+        if settings.analyser in {"decisions", "chat"}:
+            raise ConfigurationError(f"ANALYSER: {settings.analyser} needs OPENAI_API_KEY")
+        return "rules (no OPENAI_API_KEY)"
+    return f"{settings.analyser}, {settings.triage_model} for triage and {settings.agent_model} for agents"
+
+
 def assessor_of(settings: Settings, business: Business, client: ModelClient | None) -> Assessor:
     """The triage that the settings ask for."""
     rules = RulesAnalyser(business)
     rules.warm_up()
     rater: Analyser | None = None
     writer: Analyser | None = None
-    if settings.analyser in {"decisions", "chat"} and client is None:
-        raise ConfigurationError(f"ANALYSER: {settings.analyser} needs OPENAI_API_KEY")
+    analyser_name(settings)
     if client is not None and settings.analyser != "rules":
         # The two calls share what one message may cost: rating is cheap, words are not.
         model, budget = settings.triage_model, settings.max_cost_per_message_usd

@@ -3,6 +3,7 @@
 The only module that reads the environment. A name in upper case is the environment variable.
 """
 
+import base64
 import os
 from functools import cached_property
 from pathlib import Path
@@ -13,6 +14,7 @@ from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from frontdesk.domain.errors import ConfigurationError
+from frontdesk.domain.plain import plain_problems
 
 ROOT = Path(__file__).resolve().parents[2]
 """The checkout: relative paths in settings start here."""
@@ -112,7 +114,7 @@ class Settings(BaseSettings):
     @field_validator("webhook_secret", "agent_secret")
     @classmethod
     def _is_a_signing_key(cls, value: str) -> str:
-        if not value.startswith("whsec_") or len(value) < 30:
+        if not _signs(value):
             raise ValueError("must be whsec_ followed by at least 24 base64 characters; `make up` writes one")
         return value
 
@@ -121,12 +123,7 @@ class Settings(BaseSettings):
     def _are_accounts(cls, value: str) -> str:
         for pair in _listed(value):
             name, _, secret = pair.partition("=")
-            if (
-                not name.strip()
-                or name.strip() == "main"
-                or not secret.strip().startswith("whsec_")
-                or len(secret.strip()) < 30
-            ):
+            if not name.strip() or name.strip() == "main" or not _signs(secret.strip()):
                 raise ValueError("must be name=whsec_…, comma-separated; “main” is taken")
         return value
 
@@ -169,6 +166,13 @@ class Settings(BaseSettings):
         return tuple(_listed(self.critical_groups))
 
 
+def _signs(secret: str) -> bool:
+    try:
+        return secret.startswith("whsec_") and len(base64.b64decode(secret[6:] + "==", validate=False)) >= 18
+    except ValueError:
+        return False
+
+
 def _listed(text: str) -> list[str]:
     return [part.strip() for part in text.split(",") if part.strip()]
 
@@ -187,8 +191,5 @@ def load_settings(env_file: Path | None = None, **overrides: Any) -> Settings:
     try:
         return Settings(**{"_env_file": env_file or _env_file(), **overrides})
     except ValidationError as error:
-        problems = "; ".join(
-            f"{'.'.join(map(str, item['loc'])).upper()}: {item['msg'].removeprefix('Value error, ')}"
-            for item in error.errors(include_input=False, include_context=False)
-        )
+        problems = "; ".join(f"{field.upper()}: {problem}" for field, problem in plain_problems(error, Settings))
         raise ConfigurationError(f"{problems} (settings are read from the environment and .env)") from None

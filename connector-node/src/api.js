@@ -1,8 +1,11 @@
 /** The connector's own API, for the backend: state, QR code, send a text. Loopback and a bearer token. */
 import { timingSafeEqual } from 'node:crypto'
 import http from 'node:http'
+import { messageId } from './identity.js'
+import { within } from './within.js'
 
 const MAX_BODY = 64 * 1024
+const SLOW = 'WhatsApp Web did not answer in time'
 
 class Problem extends Error {
   /**
@@ -62,12 +65,14 @@ export function createApi (settings, { session, delivery, spool, log }) {
       if (sent.length >= settings.sendPerMinute) {
         throw new Problem(429, 'too_many', 'this account has sent enough for a minute', { 'retry-after': String(Math.ceil((sent[0] + 60_000 - now) / 1000)) })
       }
-      if (chat.endsWith('@c.us') && !await session.client.getNumberId(chat)) throw new Problem(422, 'number_not_on_whatsapp', 'this number is not on WhatsApp')
+      // Counted before it is sent: requests that wait for the page at the same time count, too.
       sent.push(now)
+      const isKnown = !chat.endsWith('@c.us') || await within(settings.callTimeoutMs, session.client.getNumberId(chat), SLOW)
+      if (!isKnown) throw new Problem(422, 'number_not_on_whatsapp', 'this number is not on WhatsApp')
       // Sending marks the chat as read by default; only an answer of a person or an agent should.
-      const message = await session.client.sendMessage(chat, text, { sendSeen: false })
+      const message = await within(settings.callTimeoutMs, session.client.sendMessage(chat, text, { sendSeen: false }), SLOW)
       if (!message) throw new Problem(502, 'not_sent', 'WhatsApp Web did not take the message')
-      return [201, { message_id: message.id._serialized }]
+      return [201, { message_id: messageId(/** @type {any} */ (message.id)) }]
     }
   }
 

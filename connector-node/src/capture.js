@@ -2,7 +2,9 @@
 import { isGroup, isLid, messageId, phoneOf, widText } from './identity.js'
 
 const LONGEST_NAME = 255
-const LONGEST_TEXT = 200_000
+const LONGEST_TEXT = 100_000
+/** Bytes, well below the backend's default of a mebibyte. */
+const LARGEST_PAYLOAD = 800_000
 const MEDIA_KINDS = new Set(['image', 'video', 'audio', 'ptt', 'document', 'sticker', 'album'])
 
 /**
@@ -21,6 +23,7 @@ const MEDIA_KINDS = new Set(['image', 'video', 'audio', 'ptt', 'document', 'stic
  * @property {string} [message_type]
  * @property {object | null} [media]
  * @property {object | null} [quoted]
+ * @property {boolean} [from_me]
  */
 
 /**
@@ -45,7 +48,7 @@ export function payloadOf (message, around, { historyLimit }) {
   const sender = senderOf(message)
   const name = around.contact?.name || around.contact?.pushname || data.notifyName || null
   const phone = phoneOf(sender) ?? phoneOf(around.ids?.pn)
-  return {
+  return withinBytes({
     message_id: id,
     chat_time: moment(message.timestamp) ?? new Date().toISOString(),
     chat_name: cut(around.chat?.name || name || phone || sender, LONGEST_NAME),
@@ -59,8 +62,31 @@ export function payloadOf (message, around, { historyLimit }) {
     is_group: isGroup(chatId),
     message_type: message.type,
     media: mediaOf(message),
-    quoted: quotedOf(data)
-  }
+    quoted: quotedOf(data),
+    ...(message.fromMe ? ownMessage(message, around) : {})
+  })
+}
+
+/**
+ * What we wrote on the phone belongs to the chat's other side.
+ * @param {import('whatsapp-web.js').Message} message
+ * @param {Surroundings} around
+ */
+function ownMessage (message, around) {
+  const partner = chatOf(message)
+  return { from_me: true, sender_id: partner, sender_name: null, phone_number: phoneOf(partner) ?? phoneOf(around.ids?.pn), lid: isLid(partner) ? partner : null }
+}
+
+/**
+ * The backend takes bodies up to a size: of an endless chat the oldest lines are left out.
+ * @param {Payload} payload
+ * @returns {Payload}
+ */
+function withinBytes (payload) {
+  const history = [...payload.history]
+  let size = Buffer.byteLength(JSON.stringify(payload))
+  while (size > LARGEST_PAYLOAD && history.length) size -= Buffer.byteLength(JSON.stringify(history.shift()))
+  return { ...payload, history }
 }
 
 /**

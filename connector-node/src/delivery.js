@@ -1,4 +1,5 @@
 /** Delivers the spool to the backend: signed, one message at a time per chat, for as long as it takes. */
+import { setTimeout } from 'node:timers/promises'
 import PQueue from 'p-queue'
 import pRetry, { AbortError } from 'p-retry'
 import { Webhook } from 'standardwebhooks'
@@ -39,24 +40,55 @@ export class Delivery {
 
   /** Take up what was left behind. */
   async resume () {
-    for (const name of this.#options.spool.names()) {
+    const { spool, log } = this.#options
+    for (const name of spool.names()) {
       try {
-        this.#enqueue((await this.#options.spool.read(name)).chat, name)
+        this.#enqueue((await spool.read(name)).chat, name)
       } catch (error) {
-        this.#options.log.error({ name, reason: String(error) }, 'spool_file_unreadable')
-        await this.#options.spool.refuse(name, 'the file cannot be read')
+        log.error({ name, reason: String(error) }, 'spool_file_unreadable')
+        await spool.refuse(name, 'the file cannot be read').catch((reason) => log.error({ name, reason: String(reason) }, 'spool_file_stuck'))
       }
     }
   }
 
   /**
-   * Keep a message on disk and deliver it as soon as its chat's turn comes.
+   * Keep a message on disk before anything else is done with it. A disk that does not take it is tried again.
+   * @param {string} chat
+   * @param {import('./capture.js').Payload} payload
+   * @returns {Promise<string>} the name to deliver or drop it by
+   */
+  async keep (chat, payload) {
+    return pRetry(() => this.#options.spool.add({ chat, payload }), {
+      retries: Number.POSITIVE_INFINITY,
+      minTimeout: this.#options.minTimeoutMs,
+      maxTimeout: this.#options.maxTimeoutMs,
+      signal: this.#stopped.signal,
+      onFailedAttempt: ({ error }) => this.#options.log.error({ message: payload.message_id, reason: error.message }, 'disk_refuses')
+    })
+  }
+
+  /**
+   * Deliver a kept message, with what was learned about it since, as soon as its chat's turn comes.
+   * @param {string} name
    * @param {string} chat
    * @param {import('./capture.js').Payload} payload
    */
-  async accept (chat, payload) {
-    const name = await this.#options.spool.add({ chat, payload })
+  async deliver (name, chat, payload) {
+    try {
+      await this.#options.spool.replace(name, { chat, payload })
+    } catch (error) {
+      // What was kept first stands: the text without its surroundings.
+      this.#options.log.error({ message: payload.message_id, reason: String(error) }, 'disk_refuses')
+    }
     this.#enqueue(chat, name)
+  }
+
+  /**
+   * A kept message turned out not to be wanted.
+   * @param {string} name
+   */
+  async drop (name) {
+    await this.#options.spool.remove(name)
   }
 
   /** @returns {Promise<void>} resolves when nothing waits */
@@ -90,14 +122,21 @@ export class Delivery {
   async #drain (chat) {
     const names = this.#waiting.get(chat) ?? []
     while (names.length && !this.#stopped.signal.aborted) {
-      await this.#deliver(names[0])
-      names.shift()
+      try {
+        await this.#deliverOne(names[0])
+        names.shift()
+      } catch (error) {
+        if (this.#stopped.signal.aborted) return
+        // The disk, not the backend: the message stays first, and its chat is not given up.
+        this.#options.log.error({ name: names[0], reason: String(error) }, 'delivery_failed')
+        await setTimeout(this.#options.maxTimeoutMs, undefined, { signal: this.#stopped.signal, ref: false }).catch(() => {})
+      }
     }
     this.#waiting.delete(chat)
   }
 
   /** @param {string} name */
-  async #deliver (name) {
+  async #deliverOne (name) {
     const { spool, log } = this.#options
     const { payload } = await spool.read(name)
     try {

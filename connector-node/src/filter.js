@@ -48,5 +48,6 @@ export function isCritical (group, critical) {
 
 /** @param {string} text */
 function folded (text) {
-  return text.toLowerCase().split(/\s+/).filter(Boolean).join(' ')
+  // As the backend folds names, where the two languages differ.
+  return text.normalize('NFKC').toLowerCase().replaceAll('ß', 'ss').replaceAll('ς', 'σ').split(/\s+/).filter(Boolean).join(' ')
 }

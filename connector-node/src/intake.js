@@ -11,8 +11,8 @@ const SLACK = 10
 /**
  * @typedef {object} Options
  * @property {import('./settings.js').Settings} settings
- * @property {Pick<import('./delivery.js').Delivery, 'accept'>} delivery
- * @property {() => Iterable<string>} criticalGroups
+ * @property {Pick<import('./delivery.js').Delivery, 'keep' | 'deliver' | 'drop'>} delivery
+ * @property {() => Promise<Iterable<string>>} criticalGroups resolves when they are known
  * @property {import('pino').Logger} log
  */
 
@@ -44,33 +44,56 @@ export class Intake {
       return Promise.resolve()
     }
     const chat = chatOf(message)
-    const turn = (this.#chats.get(chat) ?? Promise.resolve()).then(() => this.#capture(chat, message, client)).catch((error) => {
-      this.#seen.delete(id)
-      this.#options.log.error({ message: id, reason: String(error) }, 'message_not_kept')
+    // On disk first, as it is: a crash while the page is asked about it loses only what the page would have said.
+    const bare = payloadOf(message, { chat: undefined, contact: undefined, ids: undefined, history: [] }, this.#options.settings)
+    const kept = this.#options.delivery.keep(chat, bare)
+    const turn = (this.#chats.get(chat) ?? Promise.resolve()).then(async () => this.#capture(chat, message, client, await kept)).catch((error) => {
+      this.#options.log.error({ message: id, reason: String(error) }, 'capture_failed')
     })
     this.#chats.set(chat, turn)
     return turn.finally(() => { if (this.#chats.get(chat) === turn) this.#chats.delete(chat) })
+  }
+
+  /** @returns {Promise<void>} resolves when nothing is being captured */
+  async idle () {
+    await Promise.allSettled(this.#chats.values())
   }
 
   /**
    * @param {string} chat
    * @param {import('whatsapp-web.js').Message} message
    * @param {import('whatsapp-web.js').Client | null} client
+   * @param {string} name of the kept message
    */
-  async #capture (chat, message, client) {
+  async #capture (chat, message, client, name) {
     const { settings, delivery, log } = this.#options
     const around = await this.#surroundings(chat, message, client)
     const payload = payloadOf(message, around, settings)
-    if (isGroup(chat) && settings.groups === 'critical' && !isCritical({ id: chat, name: around.chat?.name ?? '' }, this.#options.criticalGroups())) {
-      log.debug({ message: payload.message_id, why: 'group' }, 'message_ignored')
+    const why = await this.#whyDropped(chat, payload, around)
+    if (why) {
+      log.debug({ message: payload.message_id, why }, 'message_ignored')
+      await delivery.drop(name)
       return
     }
-    if (isIgnoredNumber({ phone_number: payload.phone_number, lid: payload.lid }, settings.ignoreNumbers)) {
-      log.debug({ message: payload.message_id, why: 'number' }, 'message_ignored')
-      return
-    }
-    await delivery.accept(chat, payload)
+    await delivery.deliver(name, chat, payload)
     log.info({ message: payload.message_id, history: payload.history.length, type: payload.message_type }, 'message_captured')
+  }
+
+  /**
+   * @param {string} chat
+   * @param {import('./capture.js').Payload} payload
+   * @param {import('./capture.js').Surroundings} around
+   * @returns {Promise<string | null>}
+   */
+  async #whyDropped (chat, payload, around) {
+    const { settings } = this.#options
+    if (isIgnoredNumber({ phone_number: payload.phone_number, lid: payload.lid }, settings.ignoreNumbers)) return 'number'
+    // A group whose name the page did not tell is kept: it may be one that matters.
+    const name = around.chat?.name
+    if (isGroup(chat) && settings.groups === 'critical' && name !== undefined) {
+      return isCritical({ id: chat, name }, await this.#options.criticalGroups()) ? null : 'group'
+    }
+    return null
   }
 
   /**

@@ -1,9 +1,10 @@
-/** The connector: links one WhatsApp account and hands what arrives to the backend. `--test` sends samples instead. */
+/** The connector: links one WhatsApp account and hands what arrives to the backend. `--test` sends samples instead, `--check` only looks at the settings. */
 import { once } from 'node:events'
 import path from 'node:path'
 import pino from 'pino'
 import qrcode from 'qrcode-terminal'
 import { createApi } from './api.js'
+import { findBrowser } from './browser.js'
 import { Delivery, post } from './delivery.js'
 import { CriticalGroups } from './groups.js'
 import { Intake } from './intake.js'
@@ -11,9 +12,14 @@ import { sampleMessages } from './samples.js'
 import { Session } from './session.js'
 import { loadSettings } from './settings.js'
 import { Spool } from './spool.js'
+import { within } from './within.js'
+
+const CAPTURE_PATIENCE_MS = 8000
 
 /** @param {import('./settings.js').Settings} settings */
 async function serve (settings) {
+  // What customers write lies on this disk: for the owner's eyes only.
+  process.umask(0o077)
   const log = pino({ level: settings.logLevel, base: undefined, timestamp: pino.stdTimeFunctions.isoTime })
   // The library's navigation handler rejects without anybody listening; that must not end the process.
   process.on('unhandledRejection', (error) => log.warn({ reason: String(error).slice(0, 500) }, 'unhandled_rejection'))
@@ -33,7 +39,7 @@ async function serve (settings) {
   await once(server, 'listening')
   log.info({ host: settings.host, port: /** @type {any} */ (server.address()).port }, 'serving')
   await delivery.resume()
-  await groups.start()
+  groups.start()
   session.start()
 
   let stopping = false
@@ -41,8 +47,10 @@ async function serve (settings) {
     if (stopping) return
     stopping = true
     log.info('stopping')
-    groups.stop()
     server.close()
+    // What has arrived gets its surroundings while the page can still be asked.
+    await within(CAPTURE_PATIENCE_MS, intake.idle(), 'captures took too long').catch((error) => log.warn({ reason: String(error) }, 'stopping'))
+    groups.stop()
     await session.stop()
     delivery.stop()
     process.exit(0)
@@ -70,8 +78,10 @@ async function sendSamples (settings) {
 
 try {
   const settings = loadSettings()
-  await (process.argv.includes('--test') ? sendSamples(settings) : serve(settings))
+  if (process.argv.includes('--check')) findBrowser(settings.browser)
+  else if (process.argv.includes('--test')) await sendSamples(settings)
+  else await serve(settings)
 } catch (error) {
   console.error(`connector: ${error instanceof Error ? error.message : error}`)
-  process.exitCode = 1
+  process.exit(1)
 }

@@ -46,11 +46,11 @@ export class Session extends EventEmitter {
     if (this.#stopped) return
     const dataPath = path.join(this.#settings.varDir, 'whatsapp')
     const profile = path.join(dataPath, 'session')
-    clearStaleLock(profile)
     this.#enter('starting')
     /** @type {import('whatsapp-web.js').Client} */
     let client
     try {
+      clearStaleLock(profile)
       client = new Client({
         authStrategy: new LocalAuth({ dataPath }),
         // The default would write a cache of WhatsApp's page into the working directory.
@@ -171,7 +171,7 @@ export class Session extends EventEmitter {
     if (this.#stopped || (client && this.client !== client)) return
     this.client = null
     this.#failures += 1
-    this.#enter(state, error instanceof Error ? error.message : String(error))
+    this.#enter(state, inWords(error))
     const pause = Math.min(FIRST_PAUSE_MS * 2 ** (this.#failures - 1), LONGEST_PAUSE_MS)
     this.#close(client).finally(() => this.#again(pause))
   }
@@ -208,6 +208,15 @@ export class Session extends EventEmitter {
     this.#log.info({ state, reason }, 'session_state')
     this.emit('state', state)
   }
+}
+
+/**
+ * A failure as the people at the desk can read it.
+ * @param {unknown} error
+ */
+function inWords (error) {
+  const text = error instanceof Error ? error.message : String(error)
+  return /net::ERR_(NAME|INTERNET|ADDRESS|NETWORK|CONNECTION|TIMED|PROXY)/.test(text) ? 'web.whatsapp.com cannot be reached: is this machine online?' : text
 }
 
 /** Runs in the page. */

@@ -34,6 +34,15 @@ export class Spool {
     return name
   }
 
+  /**
+   * Replace a waiting message by a fuller version of itself, in its place.
+   * @param {string} name
+   * @param {Entry} entry
+   */
+  async replace (name, entry) {
+    await this.#write(path.join(this.#directory, name), JSON.stringify(entry))
+  }
+
   /** @returns {string[]} the names of all waiting messages, oldest first */
   names () {
     return readdirSync(this.#directory).filter((name) => name.endsWith(SUFFIX)).sort()

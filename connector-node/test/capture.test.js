@@ -83,3 +83,11 @@ test('a long name is cut, and never within a character', () => {
   const name = 'x'.repeat(254) + '😀'
   assert.equal(payloadOf(shape('chat'), { ...alone, chat: { name } }, twenty).chat_name, 'x'.repeat(254))
 })
+
+test('an endless chat gives up its oldest lines, never the message', () => {
+  const at = (/** @type {number} */ n) => shape('chat', { id: { fromMe: false, remote: '15551112222@c.us', id: `o${n}` }, timestamp: n + 1, body: `${n}`.repeat(90_000) })
+  const payload = payloadOf(shape('chat', { timestamp: 100 }), { ...alone, history: Array.from({ length: 10 }, (_, n) => at(n)) }, { historyLimit: 20 })
+  assert.ok(Buffer.byteLength(JSON.stringify(payload)) < 1_000_000)
+  assert.equal(/** @type {any} */ (payload.history.at(-1)).content[0], '9')
+  assert.equal(payload.current_message, 'ok')
+})

@@ -12,6 +12,13 @@ import { settings, silent } from './support.js'
 
 const { webhookSecret: secret } = settings()
 
+/**
+ * @param {Delivery} delivery
+ * @param {string} chat
+ * @param {import('../src/capture.js').Payload} message
+ */
+const accept = async (delivery, chat, message) => delivery.deliver(await delivery.keep(chat, message), chat, message)
+
 /** @param {string} id */
 const payload = (id) => ({ message_id: id, chat_time: '2026-11-21T00:00:00Z', chat_name: 'Ada', phone_number: '+15550100111', current_message: 'hello 😀', history: [] })
 
@@ -45,7 +52,7 @@ async function stage (answer) {
 
 test('a message leaves the disk only after the backend has it', async () => {
   const { delivery, spool, received } = await stage(() => { assert.equal(spool.names().length, 1); return 202 })
-  await delivery.accept('chat', payload('1'))
+  await accept(delivery, 'chat', payload('1'))
   await delivery.idle()
   assert.deepEqual(received, ['1'])
   assert.deepEqual(spool.names(), [])
@@ -53,7 +60,7 @@ test('a message leaves the disk only after the backend has it', async () => {
 
 test('a backend that is away gets every message when it is back, in order', async () => {
   const { delivery, received } = await stage((id, attempt) => id === '1' && attempt < 4 ? 503 : 202)
-  for (const id of ['1', '2', '3']) await delivery.accept('chat', payload(id))
+  for (const id of ['1', '2', '3']) await accept(delivery, 'chat', payload(id))
   await delivery.idle()
   assert.deepEqual(received, ['1', '1', '1', '1', '2', '3'])
 })
@@ -70,8 +77,8 @@ test('what an earlier run left behind is delivered by the next', async () => {
 
 test('a message that is refused for good is put aside with the reason and does not block its chat', async () => {
   const { delivery, spool, received, directory } = await stage((id) => id === '1' ? 422 : 202)
-  await delivery.accept('chat', payload('1'))
-  await delivery.accept('chat', payload('2'))
+  await accept(delivery, 'chat', payload('1'))
+  await accept(delivery, 'chat', payload('2'))
   await delivery.idle()
   assert.deepEqual(received, ['1', '2'])
   assert.equal(spool.refused, 1)
@@ -83,7 +90,7 @@ test('a message that is refused for good is put aside with the reason and does n
 
 test('a wrong secret is no reason to give a message up', async () => {
   const { delivery, spool, received } = await stage((id, attempt) => attempt < 3 ? 401 : 202)
-  await delivery.accept('chat', payload('1'))
+  await accept(delivery, 'chat', payload('1'))
   await delivery.idle()
   assert.equal(received.length, 3)
   assert.equal(spool.refused, 0)
@@ -100,13 +107,27 @@ test('a slow chat does not hold up another', async () => {
     arrived()
     return 202
   })
-  await delivery.accept('one', payload('slow'))
-  await delivery.accept('other', payload('fast'))
+  await accept(delivery, 'one', payload('slow'))
+  await accept(delivery, 'other', payload('fast'))
   await fast
   assert.ok(received.includes('fast'))
   assert.equal(delivery.waiting >= 1, true)
   release(202)
   await delivery.idle()
+})
+
+test('a disk that fails for a moment does not stop its chat', async () => {
+  const { delivery, spool, received } = await stage(() => 202)
+  const read = spool.read.bind(spool)
+  let failures = 2
+  spool.read = async (name) => {
+    if (failures-- > 0) throw new Error('EIO')
+    return read(name)
+  }
+  await accept(delivery, 'a', payload('1'))
+  await accept(delivery, 'a', payload('2'))
+  await delivery.idle()
+  assert.deepEqual(received, ['1', '2'])
 })
 
 test('a file that cannot be read does not stop the others', async () => {

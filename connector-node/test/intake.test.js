@@ -7,13 +7,21 @@ import { settings, shape, silent } from './support.js'
 function stage (changes) {
   /** @type {any[]} */
   const accepted = []
+  /** @type {any[]} */
+  const kept = []
+  /** @type {string[]} */
+  const dropped = []
   const intake = new Intake({
     settings: settings({ callTimeoutMs: 30, ...changes }),
-    delivery: { accept: async (chat, payload) => { accepted.push(payload) } },
-    criticalGroups: () => ['suppliers'],
+    delivery: {
+      keep: async (chat, payload) => { kept.push(payload); return String(kept.length) },
+      deliver: async (name, chat, payload) => { accepted.push(payload) },
+      drop: async (name) => { dropped.push(name) }
+    },
+    criticalGroups: async () => ['suppliers', 'grosse kunden'],
     log: silent
   })
-  return { intake, accepted }
+  return { intake, accepted, kept, dropped }
 }
 
 /** @param {string} name */
@@ -42,6 +50,42 @@ test('of groups only the critical ones are captured by default', async () => {
   await intake.take(shape('group'), client('Football'))
   await intake.take(shape('group_participant_object'), client('Suppliers'))
   assert.deepEqual(accepted.map((payload) => payload.chat_name), ['Suppliers'])
+})
+
+test('a message is on disk before the page is asked about it', async () => {
+  const { intake, kept, accepted } = stage()
+  const asked = client('Ada')
+  asked.getChatById = async () => { assert.equal(kept.length, 1); return undefined }
+  await intake.take(shape('chat'), asked)
+  assert.equal(kept[0].current_message, 'ok')
+  assert.equal(accepted.length, 1)
+})
+
+test('a group whose name the page does not tell is kept', async () => {
+  const { intake, accepted } = stage()
+  await intake.take(shape('group'), /** @type {any} */ ({ getChatById: () => Promise.reject(new Error('gone')), getContactById: async () => ({}) }))
+  assert.equal(accepted.length, 1)
+})
+
+test('an ordinary group leaves nothing on disk', async () => {
+  const { intake, kept, dropped } = stage()
+  await intake.take(shape('group'), client('Football'))
+  assert.equal(kept.length, 1)
+  assert.equal(dropped.length, 1)
+})
+
+test('a name is the same name to both languages', async () => {
+  const { intake, accepted } = stage()
+  await intake.take(shape('group'), client('Große Kunden'))
+  assert.equal(accepted.length, 1)
+})
+
+test('what we wrote ourselves belongs to the chat that we wrote to', async () => {
+  const { intake, accepted } = stage({ captureOwn: true })
+  await intake.take(shape('from_me'), client('Ada'))
+  assert.equal(accepted[0].from_me, true)
+  assert.equal(accepted[0].phone_number, '+15551112222')
+  assert.equal(accepted[0].sender_id, '15551112222@c.us')
 })
 
 test('all groups are captured where that is set', async () => {

@@ -8,6 +8,7 @@ from tests.support.desk import DeskFactory, RunningDesk, webhook
 from tests.support.openai_server import FakeOpenAI, check
 
 from frontdesk.model.analysers import decision_questions
+from frontdesk.store import messages
 
 KEY = {"openai_api_key": "sk-test", "model_max_retries": 0}
 
@@ -222,8 +223,14 @@ async def test_every_call_carries_its_idempotency_key(start_desk: DeskFactory, o
     """A repeated call can be recognised."""
     desk: RunningDesk = await start_desk(**KEY, openai_base_url=openai.base_url, analyser="decisions")
     number = (await desk.post(webhook("Where is my order?"))).document["database_id"]
+    record = await messages.fetch(desk.backend.desk.database, number)
+    assert record is not None
     keys = [headers["Idempotency-Key"] for _, _, headers in openai.calls]
-    assert keys == [f"message-{number}-rating", f"message-{number}-responses", f"route-{number}-business_workflow"]
+    assert keys == [
+        f"message-{record.key}-rating",
+        f"message-{record.key}-responses",
+        f"route-{record.key}-business_workflow",
+    ]
 
 
 def test_the_checking_server_itself_refuses_wrong_calls() -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import os
+import random
 import signal
 import socket
 from collections.abc import AsyncIterator, Mapping
@@ -12,11 +13,25 @@ from pathlib import Path
 PATIENCE_S = 30
 
 
+_given: set[int] = set()
+
+
 def free_port() -> int:
-    """A TCP port of this machine that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A TCP port of this machine that nobody listens on, never the same twice.
+
+    It lies below the range that systems take for outgoing connections (32768 and up on Linux, 49152 on macOS): one of
+    those could take a port between our look and the server's start.
+    """
+    while True:
+        port = random.randrange(15_000, 32_000)  # noqa: S311 (any will do)
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+        if port not in _given:
+            _given.add(port)
+            return port
 
 
 @asynccontextmanager

@@ -51,7 +51,7 @@ class Hub:
 
     async def _is_up(self, manifest: Manifest) -> bool:
         try:
-            await self._caller.get(f"{manifest.address}/health")
+            await self._caller.get(f"{manifest.address}/health", timeout_s=1)
         except AgentError:
             return False
         return True

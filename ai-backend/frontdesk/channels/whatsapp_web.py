@@ -74,6 +74,7 @@ class WebhookPayload(BaseModel):
     lid: str | None = Field(default=None, max_length=255, description="The sender's LID, where there is one")
     chat_id: str | None = Field(default=None, max_length=255, description="The channel's id of the chat")
     is_group: bool = False
+    from_me: bool = Field(default=False, description="The business wrote it on the phone: kept, never judged")
     message_type: str = Field(default="chat", max_length=32)
     media: MediaEntry | None = None
     quoted: QuotedEntry | None = None
@@ -166,6 +167,7 @@ def _message(
         media=Media(**payload.media.model_dump()) if payload.media else None,
         quoted=Quoted(**payload.quoted.model_dump()) if payload.quoted else None,
         repaired=repaired,
+        from_us=payload.from_me,
     )
 
 
@@ -205,6 +207,7 @@ class ConnectorStatus(BaseModel):
     me: str | None = None
     since: str | None = None
     spooled: int = 0
+    refused: int = 0
     reason: str | None = None
 
 

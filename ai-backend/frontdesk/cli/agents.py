@@ -1,5 +1,7 @@
 """``frontdesk agents``: the agent services."""
 
+import os
+
 import click
 import structlog
 
@@ -15,6 +17,7 @@ log = structlog.get_logger(__name__)
 @click.argument("names", nargs=-1)
 async def agents(names: tuple[str, ...]) -> None:
     """Serve all agents in one process, or only those named."""
+    os.umask(0o077)
     settings = load_settings()
     configure_logs(settings.log_level)
     async with agent_services(settings, names) as services:

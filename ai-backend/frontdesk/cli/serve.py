@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import gc
+import os
 import signal
 from collections.abc import AsyncIterator, Iterable
 
@@ -25,6 +26,7 @@ STORE_PATIENCE_S = 60
 @click.command()
 async def serve() -> None:
     """Serve the webhook, the API and the page, and run the pipeline."""
+    os.umask(0o077)
     settings = load_settings()
     configure_logs(settings.log_level)
     await _await_schema(settings)
@@ -46,7 +48,7 @@ async def serving(sites: Iterable[tuple[web.Application, str, int]]) -> AsyncIte
     runners = []
     try:
         for app, host, port in sites:
-            runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=15)
+            runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=5)
             runners.append(runner)
             await runner.setup()
             await web.TCPSite(runner, host, port, reuse_address=True).start()

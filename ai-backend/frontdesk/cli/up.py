@@ -7,10 +7,13 @@ import os
 import re
 import secrets
 import shutil
+import socket
 import subprocess
 import sys
 import time
+from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import aiohttp
 import click
@@ -18,6 +21,8 @@ import segno
 
 from frontdesk.bootstrap import database_of
 from frontdesk.channels.whatsapp_web import Connector
+from frontdesk.cli.check import check_parts
+from frontdesk.config.manifests import load_manifests
 from frontdesk.domain.errors import ConfigurationError, UnavailableError
 from frontdesk.settings import ROOT, Settings, load_settings
 from frontdesk.store.schema import migrate
@@ -35,9 +40,14 @@ async def up() -> int:
     """Prepare everything that is missing, start connector, backend and agents, and wait until they are healthy."""
     _write_env()
     _copy_business()
+    # What customers write lies in var/: for the owner's eyes only.
+    os.umask(0o077)
     settings = load_settings()
+    check_parts(settings)
     settings.var_dir.mkdir(parents=True, exist_ok=True)
+    settings.var_dir.chmod(0o700)
     await _migrate(settings)
+    _check_ports(settings)
     if _start(settings):
         _say("starting connector, backend and agents")
     health = await _until_healthy(settings)
@@ -110,9 +120,7 @@ async def _migrate(settings: Settings) -> None:
         if await migrate(database):
             _say(f"schema made in {database.description}")
     except UnavailableError as error:
-        raise UnavailableError(
-            f"{database.description}: {error.detail}; check DB_HOST and the others in .env"
-        ) from None
+        raise UnavailableError(f"{database.description}: {error.detail}; see DB_HOST and the others in .env") from None
     finally:
         await database.close()
 
@@ -142,9 +150,41 @@ def _processes(settings: Settings) -> list[dict[str, Any]]:
     return found
 
 
+def _check_ports(settings: Settings) -> None:
+    """Before the first start: nobody else may listen where the desk is going to."""
+    if _processes(settings):
+        return
+    places = {"the backend (BACKEND_PORT)": (settings.backend_host, settings.backend_port)}
+    if (connector := urlsplit(settings.connector_url)).port and connector.hostname in {"127.0.0.1", "localhost"}:
+        places["the connector (CONNECTOR_PORT and CONNECTOR_URL)"] = ("127.0.0.1", connector.port)
+    for manifest in load_manifests(settings.agents_dir):
+        if manifest.url is None:
+            places[f"the agent {manifest.name} (port in its agent.toml)"] = (settings.agents_host, manifest.port)
+    for what, (host, port) in places.items():
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((host, port))
+            except OSError as error:
+                raise ConfigurationError(f"port {port} of {what}: {error.strerror}; another program uses it") from None
+
+
+def _last_words(settings: Settings) -> str:
+    """The last log line of each process that cannot stay up."""
+    told = []
+    for process in _processes(settings):
+        if process["pm2_env"]["status"] == "online" and process["pm2_env"]["restart_time"] == 0:
+            continue
+        log = Path(process["pm2_env"]["pm_out_log_path"])
+        lines = log.read_text(encoding="utf-8", errors="replace").splitlines() if log.exists() else []
+        last = next((line for line in reversed(lines) if line.strip()), "no log")
+        told.append(f"\n  {process['name']}: {last[-300:]}")
+    return "".join(told)
+
+
 def _start(settings: Settings) -> bool:
     """Start or restart what needs it; False where everything already runs as configured."""
-    fingerprint = _fingerprint()
+    fingerprint = _fingerprint(settings)
     stored = settings.var_dir / "up.fingerprint"
     processes = _processes(settings)
     running = len(processes) == 3 and all(process["pm2_env"]["status"] == "online" for process in processes)
@@ -155,15 +195,15 @@ def _start(settings: Settings) -> bool:
     return True
 
 
-def _fingerprint() -> str:
+def _fingerprint(settings: Settings) -> str:
     """A digest of everything that a running desk was started with: code, settings, facts, agents."""
     digest = hashlib.sha256()
-    paths = [ROOT / ".env", ROOT / "business.toml", ECOSYSTEM, *(ROOT / "agents").rglob("*")]
+    paths = [ROOT / ".env", settings.business_file, ECOSYSTEM, *settings.agents_dir.rglob("*")]
     paths += (ROOT / "ai-backend" / "frontdesk").rglob("*")
     paths += (ROOT / "connector-node" / "src").rglob("*")
     paths.append(ROOT / "connector-node" / "package-lock.json")
     for path in sorted(path for path in paths if path.is_file() and path.suffix != ".pyc"):
-        digest.update(str(path.relative_to(ROOT)).encode() + path.read_bytes())
+        digest.update(str(path).encode() + path.read_bytes())
     return digest.hexdigest()
 
 
@@ -171,7 +211,7 @@ async def _health(settings: Settings) -> dict[str, Any] | None:
     """What the backend says of itself, or None while it says nothing."""
     url = f"http://{settings.backend_host}:{settings.backend_port}/health"
     headers = {"authorization": f"Bearer {settings.api_token}"}
-    timeout = aiohttp.ClientTimeout(total=5)
+    timeout = aiohttp.ClientTimeout(total=10)
     try:
         async with aiohttp.ClientSession(timeout=timeout) as session, session.get(url, headers=headers) as response:
             document: dict[str, Any] = await response.json()
@@ -190,7 +230,8 @@ async def _until_healthy(settings: Settings) -> dict[str, Any]:
         if health is not None and (missing is None or (missing.startswith("WhatsApp") and elapsed > QR_PATIENCE_S)):
             return health
         if elapsed > HEALTH_PATIENCE_S:
-            raise UnavailableError(f"still waiting for {missing} after {HEALTH_PATIENCE_S} s; see: make logs")
+            reason = f"still waiting for {missing} after {HEALTH_PATIENCE_S} s; see: make logs"
+            raise UnavailableError(reason + _last_words(settings))
         if missing != told:
             _say(f"waiting for {missing}")
             told = missing
@@ -218,7 +259,7 @@ async def _report(settings: Settings, health: dict[str, Any]) -> None:
     page = f"http://{settings.backend_host}:{settings.backend_port}/?token={settings.api_token}"
     rows = [
         ("page", page),
-        ("database", (health.get("database") or {}).get("store", "unknown")),
+        ("database", _database_line(health)),
         ("analyser", (health.get("analyser") or {}).get("name", "unknown")),
         ("WhatsApp", _connection_line(connection)),
     ]
@@ -230,6 +271,12 @@ async def _report(settings: Settings, health: dict[str, Any]) -> None:
         )
     for name, value in rows:
         click.echo(f"  {name:10} {value}")
+
+
+def _database_line(health: dict[str, Any]) -> str:
+    database = health.get("database") or {}
+    reachable = "" if database.get("reachable", True) else " — CANNOT BE REACHED"
+    return f"{database.get('store', 'unknown: the backend does not answer')}{reachable}"
 
 
 async def _connection(settings: Settings) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 import click
 
 from frontdesk.bootstrap import database_of, utc_now
+from frontdesk.desk.seeding import parse_customer
 from frontdesk.domain.contacts import parse_identity
 from frontdesk.settings import load_settings
 from frontdesk.store import directory
@@ -26,7 +27,7 @@ async def add(who: str, name: str | None, *, group: bool) -> None:
             is_new = await directory.add_group(database, who, now=utc_now())
             shown = directory.group_key(who)
         else:
-            identity = parse_identity(who, region=settings.default_region)
+            identity = parse_customer(who, region=settings.default_region)
             is_new = await directory.add_customer(database, identity, name, now=utc_now())
             shown = f"{identity.kind} {identity.value}"
         click.echo(f"{shown}: {'important from now on' if is_new else 'was important already'}")

@@ -5,8 +5,9 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from frontdesk.domain.business import DAYS, Business
+from frontdesk.domain.business import Business
 from frontdesk.domain.errors import ConfigurationError
+from frontdesk.domain.plain import plain_problems
 
 
 def load_business(path: Path) -> Business:
@@ -21,11 +22,8 @@ def load_business(path: Path) -> Business:
         raise ConfigurationError(f"{path}: there is no such file") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigurationError(f"{path}: not TOML: {error}") from None
-    unknown = sorted(set(data.get("hours", {})) - set(DAYS))
-    if unknown:
-        raise ConfigurationError(f"{path}: hours.{unknown[0]}: not a day; days are {', '.join(DAYS)}")
     try:
         return Business.model_validate(data)
     except ValidationError as error:
-        first = error.errors(include_input=False)[0]
-        raise ConfigurationError(f"{path}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+        wrong = "; ".join(f"{field}: {problem}" for field, problem in plain_problems(error, Business))
+        raise ConfigurationError(f"{path}: {wrong}") from None

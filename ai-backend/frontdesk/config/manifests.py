@@ -7,6 +7,8 @@ from pydantic import ValidationError
 
 from frontdesk.domain.agents import Manifest
 from frontdesk.domain.errors import ConfigurationError
+from frontdesk.domain.plain import plain_problems
+from frontdesk.domain.routing import HUB
 
 
 def load_manifest(folder: Path) -> Manifest:
@@ -22,8 +24,8 @@ def load_manifest(folder: Path) -> Manifest:
     except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigurationError(f"{path}: {error}") from None
     except ValidationError as error:
-        first = error.errors(include_input=False)[0]
-        raise ConfigurationError(f"{path}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+        wrong = "; ".join(f"{field}: {problem}" for field, problem in plain_problems(error, Manifest))
+        raise ConfigurationError(f"{path}: {wrong}") from None
 
 
 def load_manifests(agents_dir: Path) -> tuple[Manifest, ...]:
@@ -35,6 +37,9 @@ def load_manifests(agents_dir: Path) -> tuple[Manifest, ...]:
     found = tuple(load_manifest(path.parent) for path in sorted(agents_dir.glob("*/agent.toml")))
     if not found:
         raise ConfigurationError(f"{agents_dir}: no folder with an agent.toml")
+    for manifest in found:
+        if (manifest.role == "hub") != (manifest.name == HUB):
+            raise ConfigurationError(f"{agents_dir}: the hub, and only the hub, is named {HUB}")
     for what in ("name", "address"):
         values = [getattr(manifest, what) for manifest in found]
         twice = next((value for value in values if values.count(value) > 1), None)

@@ -95,6 +95,7 @@ class AgentRequest(BaseModel):
     idempotency_key: str
     agent: str = Field(description="The agent that is meant; the hub may be asked for another")
     message: str
+    quoted: str | None = Field(default=None, description="The earlier message that this one answers")
     sender_name: str | None = None
     chat_name: str = ""
     is_vip: bool = False

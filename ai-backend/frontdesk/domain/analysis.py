@@ -8,7 +8,6 @@ else has to be touched to add a field: the questions, the response schemas, the 
 
 import json
 from dataclasses import dataclass
-from datetime import timedelta
 from functools import cache
 from typing import Annotated, Any, Literal, get_args
 
@@ -21,16 +20,6 @@ PriorityLevel = Literal["critical", "high", "normal", "low"]
 ResponseTime = Literal["immediate", "1hour", "4hours", "24hours"]
 
 CATEGORIES: tuple[Category, ...] = get_args(Category)
-SENTIMENTS: tuple[Sentiment, ...] = get_args(Sentiment)
-PRIORITIES: tuple[PriorityLevel, ...] = get_args(PriorityLevel)
-
-RESPONSE_TIMES: dict[ResponseTime, timedelta] = {
-    "immediate": timedelta(minutes=15),
-    "1hour": timedelta(hours=1),
-    "4hours": timedelta(hours=4),
-    "24hours": timedelta(hours=24),
-}
-"""How soon each recommended response time wants an answer."""
 
 
 @dataclass(frozen=True)

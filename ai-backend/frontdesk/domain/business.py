@@ -1,8 +1,13 @@
 """What the business is: the facts of ``business.toml`` that triage and agents answer with."""
 
-from pydantic import BaseModel, ConfigDict, Field
+import re
+from zoneinfo import available_timezones
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+_SPAN = r"(?:[01]?\d|2[0-4]):[0-5]\d\s*[-–]\s*(?:[01]?\d|2[0-4]):[0-5]\d"
+_HOURS = re.compile(rf"closed|{_SPAN}(?:\s*,\s*{_SPAN})*")
 
 
 class Offer(BaseModel):
@@ -46,6 +51,23 @@ class Business(BaseModel):
     offers: tuple[Offer, ...] = ()
     answers: tuple[Answer, ...] = ()
 
+    @field_validator("timezone")
+    @classmethod
+    def _is_a_time_zone(cls, value: str) -> str:
+        if value not in available_timezones():
+            raise ValueError("must be a time zone such as Europe/Istanbul")
+        return value
+
+    @field_validator("hours")
+    @classmethod
+    def _are_hours(cls, value: dict[str, str]) -> dict[str, str]:
+        for day, hours in value.items():
+            if day not in DAYS:
+                raise ValueError(f"{day} is not a day; days are {', '.join(DAYS)}")
+            if not _HOURS.fullmatch(hours.strip()):
+                raise ValueError(f"{day}: must be “closed”, or hours such as 09:00-12:30, 14:00-18:00")
+        return value
+
     def as_prompt(self) -> str:
         """The facts as lines for a model."""
         lines = [f"Business: {self.name}. {self.about}".strip()]
@@ -55,6 +77,8 @@ class Business(BaseModel):
             ("Website", self.website),
             ("Payment", ", ".join(self.payment)),
             ("Delivery", self.delivery),
+            ("Currency", self.currency),
+            ("Time zone", self.timezone),
             ("Hours", self.hours_line()),
         ):
             if value:

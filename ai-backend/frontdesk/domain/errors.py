@@ -67,12 +67,6 @@ class NotFoundError(FrontdeskError):
     code = "not_found"
 
 
-class ConflictError(FrontdeskError):
-    """That exists already."""
-
-    code = "conflict"
-
-
 class UnavailableError(FrontdeskError):
     """The desk cannot take messages at the moment; try again soon."""
 

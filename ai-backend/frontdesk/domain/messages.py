@@ -59,7 +59,8 @@ class IncomingMessage(Value):
     """One message as a channel delivered it, before anything is known about it.
 
     ``chat_id`` is the channel's id of a group and None in a direct chat, where the conversation is the contact's.
-    ``sent_at`` is the sender's clock in UTC; ``repaired`` says that unstorable characters were replaced.
+    ``sent_at`` is the sender's clock in UTC; ``repaired`` says that unstorable characters were replaced. With ``from_us``
+    somebody of the business wrote it on the phone, and the identities are those of the person it was written to.
     """
 
     account: str
@@ -76,6 +77,7 @@ class IncomingMessage(Value):
     media: Media | None = None
     quoted: Quoted | None = None
     repaired: bool = False
+    from_us: bool = False
 
     @property
     def phone_number(self) -> str | None:
@@ -104,6 +106,12 @@ class Record(Value):
     processed_at: datetime | None
     analysis: Analysis | None = None
     route: Route | None = None
+
+    @property
+    def key(self) -> str:
+        """Names the message to other services: the same after a restart, another in another database."""
+        origin = f"{self.message.account}\x1f{self.message.message_id}\x1f{self.created_at.isoformat()}"
+        return f"{self.id}-{blake2b(origin.encode(), digest_size=6).hexdigest()}"
 
     @property
     def is_important(self) -> bool:

@@ -16,6 +16,7 @@ class Subject(BaseModel):
 
     text: str
     key: str = Field(default="", description="Names the judgement, so that a provider can recognise a repeated call")
+    quoted: str | None = Field(default=None, description="The earlier message that this one answers")
     history: tuple[HistoryItem, ...] = ()
     chat_name: str = ""
     media_kind: str | None = None

@@ -1,8 +1,9 @@
 """The one door to a model's provider: three calls, our errors, and what each call took.
 
-Everything that knows the OpenAI SDK's shapes is in this file and in ``decisions``.
+Everything that knows the OpenAI SDK's shapes is in this file and in ``analysers``.
 """
 
+import asyncio
 import json
 import time
 from collections.abc import Mapping
@@ -44,6 +45,7 @@ class ModelClient:
     ) -> None:
         self.style = style
         self._prices = prices
+        self._timeout_s = timeout_s
         self._sdk = AsyncOpenAI(
             api_key=api_key,
             base_url=base_url or "https://api.openai.com/v1",
@@ -78,12 +80,13 @@ class ModelClient:
         """
         started = time.monotonic()
         with _Translated():
-            answer = await self._sdk.decisions.create(
-                model=model,
-                input=[{"role": "developer", "content": instructions}, {"role": "user", "content": transcript}],
-                questions=questions,
-                extra_headers=_headers(key),
-            )
+            async with asyncio.timeout(self._timeout_s):
+                answer = await self._sdk.decisions.create(
+                    model=model,
+                    input=[{"role": "developer", "content": instructions}, {"role": "user", "content": transcript}],
+                    questions=questions,
+                    extra_headers=_headers(key),
+                )
             usage = self._usage(
                 # The endpoint's output is free.
                 model, started, answer.usage.input_tokens, answer.usage.input_tokens_details.cached_tokens, 0
@@ -103,7 +106,9 @@ class ModelClient:
         """
         ask = self._by_responses if self.style == "responses" else self._by_chat
         with _Translated():
-            return await ask(model, instructions, text, schema, max_output_tokens, key)
+            # The SDK's own limit is for each attempt, and it sleeps as long as a provider's Retry-After says.
+            async with asyncio.timeout(self._timeout_s):
+                return await ask(model, instructions, text, schema, max_output_tokens, key)
 
     async def _by_responses(
         self, model: str, instructions: str, text: str, schema: type[BaseModel], limit: int, key: str
@@ -184,7 +189,7 @@ class _Translated:
 
     def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
         match error:
-            case openai.APITimeoutError():
+            case openai.APITimeoutError() | TimeoutError():
                 raise AnalyserError("the provider did not answer in time") from error
             case openai.APIConnectionError():
                 raise AnalyserError("the provider cannot be reached") from error

@@ -56,7 +56,9 @@ async def draft(
     answer, usage = await client.structured(
         model=model,
         instructions=f"{prompt.strip()}\n\n{INSTRUCTIONS}\n\n{judged}\n\n{business.as_prompt()}",
-        text=transcript(Subject(text=request.message, history=history), limit=MAX_CHAT_CHARACTERS),
+        text=transcript(
+            Subject(text=request.message, quoted=request.quoted, history=history), limit=MAX_CHAT_CHARACTERS
+        ),
         schema=Draft,
         max_output_tokens=MAX_OUTPUT_TOKENS,
         key=f"{request.idempotency_key}-{agent}",

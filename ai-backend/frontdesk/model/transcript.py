@@ -21,6 +21,8 @@ def instructions(business: Business) -> str:
 def transcript(subject: Subject, *, limit: int) -> str:
     """The chat in at most about ``limit`` characters: the latest message whole if it fits, then what came before."""
     latest = {"from": "customer", "text": _cut(subject.text, limit)}
+    if subject.quoted:
+        latest["answers"] = _cut(subject.quoted, limit // 4)
     if subject.media_kind:
         latest["attachment"] = subject.media_kind
     lines = [_line(latest)]

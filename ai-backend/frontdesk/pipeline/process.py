@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 import structlog
 
 from frontdesk import telemetry
-from frontdesk.domain.errors import UnavailableError
+from frontdesk.domain.errors import FrontdeskError, UnavailableError
 from frontdesk.domain.messages import Record
 from frontdesk.domain.ports import Subject
 from frontdesk.pipeline.completions import Completions
@@ -46,47 +46,55 @@ class Processor:
         self._retry_max_s = retry_max_s
         self._clock = clock
 
-    async def process(self, message_id: int) -> None:
-        """Judge and route a message. What goes wrong is stored with it and retried when due, or parked in the end.
+    async def process(self, message_id: int) -> bool:
+        """Judge and route a message; False where it has to be tried again before those behind it.
+
+        What goes wrong is stored with it and retried when due, or parked in the end.
 
         Raises:
             UnavailableError: the store is away; the message stays as it was.
         """
         record = await messages.fetch(self._database, message_id)
         if record is None or record.state not in messages.UNFINISHED:
-            return
+            return True
         started = time.monotonic()
         try:
-            await self._run(record)
+            record = await self._judged(record)
+            await self._route(record)
         except UnavailableError:
             raise
         except Exception as error:
             log.exception("message_failed", message=message_id, attempt=record.attempts + 1)
             await self._note_failure(record, error)
-        else:
-            telemetry.processed(time.monotonic() - started)
+            return record.analysis is not None
+        telemetry.processed(time.monotonic() - started)
+        return True
 
-    async def rerate(self) -> int:
+    async def rerate(self, *, is_stopping: Callable[[], bool] = lambda: False) -> int:
         """Judge again, oldest first, what rules judged while the provider was away; how many were done."""
         done = 0
-        if not self._assessor.has_model or self._assessor.is_degraded:
-            return done
         for message_id in await messages.to_rerate(self._database, limit=RERATE_BATCH):
+            if is_stopping() or not self._assessor.has_model or self._assessor.is_degraded:
+                break
             record = await messages.fetch(self._database, message_id)
             if record is None:
                 continue
             assessment = await self._assess(record)
-            await self._store(record, assessment)
             if assessment.degraded_reason:
-                break
-            done += 1
+                await messages.defer_rerate(self._database, message_id)
+            else:
+                await self._store(record, assessment)
+                done += 1
         return done
 
-    async def _run(self, record: Record) -> None:
-        if record.analysis is None:
-            assessment = await self._assess(record)
-            await self._store(record, assessment)
-            record = record.model_copy(update={"analysis": assessment.analysis})
+    async def _judged(self, record: Record) -> Record:
+        if record.analysis is not None:
+            return record
+        assessment = await self._assess(record)
+        await self._store(record, assessment)
+        return record.model_copy(update={"analysis": assessment.analysis})
+
+    async def _route(self, record: Record) -> None:
         rules = await directory.list_rules(self._database)
         dispatched = await self._dispatcher.dispatch(record, rules)
         attempts = record.attempts + 1
@@ -98,7 +106,7 @@ class Processor:
         )  # fmt: skip
         self._completions.finish(record.id)
         analysis = record.analysis
-        assert analysis is not None  # noqa: S101 (set above)
+        assert analysis is not None  # noqa: S101 (judged before it is routed)
         log.info(
             "message_processed",
             message=record.id,
@@ -116,7 +124,8 @@ class Processor:
         message = record.message
         subject = Subject(
             text=message.text,
-            key=f"message-{record.id}",
+            quoted=message.quoted.content if message.quoted else None,
+            key=f"message-{record.key}",
             history=message.history,
             chat_name=message.chat_name,
             media_kind=message.media.kind if message.media else None,
@@ -133,9 +142,10 @@ class Processor:
     async def _note_failure(self, record: Record, error: Exception) -> None:
         attempts = record.attempts + 1
         now = self._clock()
-        is_parked = attempts >= self._max_attempts
+        # One that was judged is never given up: its agent may come back.
+        is_parked = attempts >= self._max_attempts and record.analysis is None
         await messages.save_failure(
-            self._database, record.id, error=f"{type(error).__name__}: {error}"[:1000],
+            self._database, record.id, error=_told(error),
             attempts=attempts, due_at=None if is_parked else now + self._pause(attempts), now=now,
         )  # fmt: skip
         if is_parked:
@@ -145,3 +155,8 @@ class Processor:
         """Exponential backoff with full jitter in its upper half."""
         longest = min(self._retry_base_s * 2.0 ** min(attempts - 1, 30), self._retry_max_s)
         return timedelta(seconds=longest * random.uniform(0.5, 1))  # noqa: S311 (jitter)
+
+
+def _told(error: Exception) -> str:
+    """An error for people; of one that is not ours only its kind, since its text may hold what a customer wrote."""
+    return error.detail if isinstance(error, FrontdeskError) else type(error).__name__

@@ -131,7 +131,8 @@ class Worker:
             if not ids:
                 break
             for message_id in ids:
-                await self._processor.process(message_id)
+                if self._stopped.is_set() or not await self._processor.process(message_id):
+                    break
         now = self._clock()
         due = await messages.next_due(self._database, claim.conversation_id, now=now)
         await conversations.release(self._database, claim, now=now, next_due=due)
@@ -149,15 +150,18 @@ class Worker:
     async def _rerate_regularly(self) -> None:
         while not await _happens(self._stopped, within_s=self._rerate_interval_s):
             with _logged("rerate"):
-                if done := await self._processor.rerate():
+                if done := await self._processor.rerate(is_stopping=self._stopped.is_set):
                     log.info("messages_rerated", count=done)
 
     async def _roll_up_regularly(self) -> None:
+        # The first time also for the hours of a day in which nothing ran.
+        hours = 24
         while True:
             with _logged("roll_up"):
                 now = self._clock()
-                await stats.roll_up(self._database, now - timedelta(hours=1))
-                await stats.roll_up(self._database, now)
+                for back in range(hours, -1, -1):
+                    await stats.roll_up(self._database, now - timedelta(hours=back))
+                hours = 1
             if await _happens(self._stopped, within_s=ROLL_UP_INTERVAL_S):
                 return
 

@@ -1,5 +1,6 @@
 """Hand a message to its agent: the backend decides, the hub steps in where nobody matches or somebody is down."""
 
+import asyncio
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -36,24 +37,19 @@ class Dispatcher:
         self._caller = caller
         self._breakers = breakers
 
-    @property
-    def names(self) -> tuple[str, ...]:
-        """The agents that there are."""
-        return tuple(self._by_name)
-
     async def health(self) -> dict[str, str]:
         """Each agent → “up”, “down”, or “left alone”."""
-        states: dict[str, str] = {}
-        for manifest in self._manifests:
-            if self._breakers[manifest.name].is_open:
-                states[manifest.name] = "left alone"
-                continue
-            try:
-                await self._caller.get(f"{manifest.address}/health")
-                states[manifest.name] = "up"
-            except AgentError:
-                states[manifest.name] = "down"
-        return states
+        states = await asyncio.gather(*(self._state_of(manifest) for manifest in self._manifests))
+        return {manifest.name: state for manifest, state in zip(self._manifests, states, strict=True)}
+
+    async def _state_of(self, manifest: Manifest) -> str:
+        if self._breakers[manifest.name].is_open:
+            return "left alone"
+        try:
+            await self._caller.get(f"{manifest.address}/health")
+        except AgentError:
+            return "down"
+        return "up"
 
     async def dispatch(self, record: Record, rules: tuple[Rule, ...]) -> Dispatched:
         """Choose an agent and get its answer. A route without success means that nobody could be reached."""
@@ -127,9 +123,10 @@ def _request(record: Record, agent: str) -> AgentRequest:
     assert record.analysis is not None  # noqa: S101 (routing follows analysis)
     message = record.message
     return AgentRequest(
-        idempotency_key=f"route-{record.id}",
+        idempotency_key=f"route-{record.key}",
         agent=agent,
         message=message.text,
+        quoted=message.quoted.content if message.quoted else None,
         sender_name=message.sender_name,
         chat_name=message.chat_name,
         is_vip=record.is_important,

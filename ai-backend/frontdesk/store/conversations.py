@@ -18,11 +18,10 @@ from frontdesk.store.tables import conversations
 
 @dataclass(frozen=True, kw_only=True)
 class Claim:
-    """The right to work on a conversation until ``until``, unless it is renewed."""
+    """The right to work on a conversation until its lease ends."""
 
     conversation_id: int
     token: bytes
-    until: datetime
 
 
 async def claim(database: Database, places: int, *, now: datetime, lease: timedelta) -> list[Claim]:
@@ -43,13 +42,12 @@ async def claim(database: Database, places: int, *, now: datetime, lease: timede
         ids = (first[: places - reserved] + second)[:places]
         if not ids:
             return []
-        until = now + lease
         await connection.execute(
             update(conversations)
             .where(conversations.c.id.in_(sorted(ids)))
-            .values(owner=token, claimed_version=conversations.c.version, ready_at=until)
+            .values(owner=token, claimed_version=conversations.c.version, ready_at=now + lease)
         )
-        return [Claim(conversation_id=id_, token=token, until=until) for id_ in ids]
+        return [Claim(conversation_id=id_, token=token) for id_ in ids]
 
     return await database.write(work)
 

@@ -15,6 +15,7 @@ import structlog
 from sqlalchemy import event, make_url, text
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from frontdesk.domain.errors import ConfigurationError, UnavailableError
@@ -24,6 +25,7 @@ T = TypeVar("T")
 log = structlog.get_logger(__name__)
 
 WRITE_ATTEMPTS = 6
+STATEMENTS_S = 30
 # Deadlock, lock wait timeout, changed since last read, and a Galera node that is not in the cluster yet.
 RETRIED_CODES = frozenset({1213, 1205, 1020, 1047})
 NO_SUCH_TABLE = 1146
@@ -59,7 +61,7 @@ class Database:
     async def read(self) -> AsyncIterator[AsyncConnection]:
         """A connection for queries; nothing is kept open after it."""
         with translated():
-            async with self.engine.connect() as connection:
+            async with asyncio.timeout(STATEMENTS_S), self.engine.connect() as connection:
                 yield connection
 
     async def write(self, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
@@ -73,8 +75,11 @@ class Database:
                 async with contextlib.AsyncExitStack() as stack:
                     if self._writer:
                         await stack.enter_async_context(self._writer)
+                    await stack.enter_async_context(asyncio.timeout(STATEMENTS_S))
                     connection = await stack.enter_async_context(self._begin())
                     return await work(connection)
+            except (TimeoutError, PoolTimeoutError) as error:
+                raise UnavailableError("the database does not answer in time") from error
             except DBAPIError as error:
                 if attempt == WRITE_ATTEMPTS or not _worth_repeating(error):
                     raise _as_ours(error) from error
@@ -116,6 +121,8 @@ def open_database(url: str, *, pool_size: int = 10) -> Database:
             max_overflow=pool_size,
             pool_pre_ping=True,
             pool_recycle=1800,
+            # Parameters are what customers wrote: no error text may show them.
+            hide_parameters=True,
             isolation_level="READ COMMITTED",
             connect_args={
                 "connect_timeout": 5,
@@ -129,7 +136,7 @@ def open_database(url: str, *, pool_size: int = 10) -> Database:
 def _sqlite_engine(url: URL) -> AsyncEngine:
     if url.database:
         Path(url.database).parent.mkdir(parents=True, exist_ok=True)
-    engine = create_async_engine(url, connect_args={"timeout": 10})
+    engine = create_async_engine(url, connect_args={"timeout": 10}, hide_parameters=True)
 
     @event.listens_for(engine.sync_engine, "connect")
     def _configure(connection: Any, _: Any) -> None:
@@ -156,6 +163,8 @@ def translated() -> Iterator[None]:
         yield
     except DBAPIError as error:
         raise _as_ours(error) from error
+    except (TimeoutError, PoolTimeoutError) as error:
+        raise UnavailableError("the database does not answer in time") from error
     except OSError as error:
         raise UnavailableError("the database cannot be reached") from error
 

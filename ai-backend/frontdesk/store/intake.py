@@ -54,7 +54,7 @@ async def accept(database: Database, message: IncomingMessage, *, now: datetime)
         if known:
             return Accepted(id=known.id, conversation_id=known.conversation_id, is_new=False)
         contact_id = await _contact(connection, message, now)
-        is_vip = bool(await important_identities(connection, message.identities))
+        is_vip = bool(await important_identities(connection, await _all_identities(connection, contact_id)))
         is_critical = message.is_group and await is_critical_group(
             connection, (message.chat_id or "", message.chat_name)
         )
@@ -76,16 +76,20 @@ async def accept(database: Database, message: IncomingMessage, *, now: datetime)
                 message_type=message.type,
                 media=message.media.model_dump_json() if message.media else None,
                 quoted=message.quoted.model_dump_json() if message.quoted else None,
+                is_from_us=message.from_us,
                 is_repaired=message.repaired,
                 is_vip_customer=is_vip,
                 is_critical_group=is_critical,
                 history_digests=b"".join(digests),
-                state="pending",
+                # What we wrote ourselves is kept for the thread and never judged.
+                state="processed" if message.from_us else "pending",
                 attempts=0,
                 created_at=now,
+                processed_at=now if message.from_us else None,
             )
         )
-        await _make_ready(connection, conversation_id, message, lane, now)
+        if not message.from_us:
+            await _make_ready(connection, conversation_id, message, lane, now)
         return Accepted(id=_key(row), conversation_id=conversation_id, is_new=True)
 
     return await database.write(work)
@@ -116,8 +120,19 @@ async def _contact(connection: AsyncConnection, message: IncomingMessage, now: d
             )
         )
     else:
-        changes = {"last_seen_at": now} | ({"name": message.sender_name} if message.sender_name else {})
+        changes = {"last_seen_at": now} | (
+            {"name": message.sender_name} if message.sender_name and not message.from_us else {}
+        )
         await connection.execute(update(contacts).where(contacts.c.id == contact_id).values(**changes))
+    for identity, owner in owners.items():
+        if owner != contact_id:
+            # WhatsApp has revealed that two are one: from now on the weaker identity leads to the same contact.
+            table = contact_identities
+            await connection.execute(
+                update(table)
+                .where(table.c.kind == identity.kind, table.c.value == identity.value)
+                .values(contact_id=contact_id)
+            )
     new = [
         {"kind": identity.kind, "value": identity.value, "contact_id": contact_id, "created_at": now}
         for identity in wanted
@@ -128,12 +143,21 @@ async def _contact(connection: AsyncConnection, message: IncomingMessage, now: d
     return contact_id
 
 
+async def _all_identities(connection: AsyncConnection, contact_id: int) -> list[Identity]:
+    table = contact_identities
+    rows = await connection.execute(select(table.c.kind, table.c.value).where(table.c.contact_id == contact_id))
+    return [Identity(kind=row.kind, value=row.value) for row in rows]
+
+
 async def _conversation(
     connection: AsyncConnection, message: IncomingMessage, account_id: int, contact_id: int, lane: int, now: datetime
 ) -> int:
     chat_key = f"group:{message.chat_id}" if message.is_group else f"contact:{contact_id}"
     found = await connection.scalar(
-        select(conversations.c.id).where(conversations.c.account_id == account_id, conversations.c.chat_key == chat_key)
+        select(conversations.c.id)
+        .where(conversations.c.account_id == account_id, conversations.c.chat_key == chat_key)
+        # The rows that follow refer to it, and it is updated last: taking it whole at once avoids deadlocks.
+        .with_for_update()
     )
     if found is not None:
         return int(found)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, insert, select, update
+from sqlalchemy import Row, insert, literal_column, or_, select, true, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from frontdesk.domain.analysis import Analysis
@@ -25,6 +25,7 @@ from frontdesk.store.tables import (
 )  # fmt: skip
 
 MAX_REVISIONS = 10
+MODEL_CHARACTERS = 128
 UNFINISHED: tuple[MessageState, ...] = ("pending", "unrouted")
 
 
@@ -35,30 +36,46 @@ async def due_in_conversation(database: Database, conversation_id: int, *, now: 
     """
     table = webhook_messages
     async with database.read() as connection:
+        held_back_by = await _first_waiting(connection, conversation_id, now)
         rows = await connection.execute(
-            select(table.c.id, table.c.state, table.c.due_at)
-            .where(table.c.conversation_id == conversation_id, table.c.state.in_(UNFINISHED))
+            select(table.c.id)
+            .where(
+                table.c.conversation_id == conversation_id,
+                table.c.state.in_(UNFINISHED),
+                or_(table.c.due_at.is_(None), table.c.due_at <= now),
+                table.c.id < held_back_by if held_back_by is not None else true(),
+            )
             .order_by(table.c.id)
             .limit(limit)
         )
-        ids: list[int] = []
-        for row in rows:
-            waits = row.due_at is not None and row.due_at > now
-            if waits and row.state == "pending":
-                break
-            if not waits:
-                ids.append(int(row.id))
-        return ids
+        return [int(row.id) for row in rows]
 
 
 async def next_due(database: Database, conversation_id: int, *, now: datetime) -> datetime | None:
-    """When the conversation's unfinished messages are due: now, later, or never (None)."""
+    """When :func:`due_in_conversation` has something again: now, later, or never (None)."""
     table = webhook_messages
     async with database.read() as connection:
+        held_back_by = await _first_waiting(connection, conversation_id, now)
         rows = await connection.execute(
-            select(table.c.due_at).where(table.c.conversation_id == conversation_id, table.c.state.in_(UNFINISHED))
+            select(table.c.due_at).where(
+                table.c.conversation_id == conversation_id,
+                table.c.state.in_(UNFINISHED),
+                table.c.id <= held_back_by if held_back_by is not None else true(),
+            )
         )
         return min((row.due_at or now for row in rows), default=None)
+
+
+async def _first_waiting(connection: AsyncConnection, conversation_id: int, now: datetime) -> int | None:
+    """The oldest message that waits for another attempt at its analysis."""
+    table = webhook_messages
+    found: int | None = await connection.scalar(
+        select(table.c.id)
+        .where(table.c.conversation_id == conversation_id, table.c.state == "pending", table.c.due_at > now)
+        .order_by(table.c.id)
+        .limit(1)
+    )
+    return found
 
 
 async def fetch(database: Database, message_id: int) -> Record | None:
@@ -111,7 +128,7 @@ async def save_analysis(
         "language": analysis.language,
         "document": analysis.model_dump_json(),
         "analyser": analysis.analyser,
-        "model": model,
+        "model": model and model[:MODEL_CHARACTERS],
         "rerate_due": degraded_reason is not None,
         "degraded_reason": degraded_reason and degraded_reason[:255],
         "processed_at": now,
@@ -199,10 +216,24 @@ async def to_rerate(database: Database, *, limit: int) -> Sequence[int]:
             select(table.c.webhook_message_id)
             .where(table.c.rerate_due.is_(True), table.c.revision < MAX_REVISIONS)
             # One that failed again goes to the end, so that it does not hold up the others.
-            .order_by(table.c.processed_at, table.c.id)
+            .order_by(table.c.revision, table.c.id)
             .limit(limit)
         )
         return [int(row.webhook_message_id) for row in rows]
+
+
+async def defer_rerate(database: Database, message_id: int) -> None:
+    """The model failed again: what stands stays, and the message goes to the end of those to be judged again."""
+    table = analytics_results
+
+    async def work(connection: AsyncConnection) -> None:
+        await connection.execute(
+            update(table)
+            .where(table.c.webhook_message_id == message_id)
+            .values(revision=literal_column("revision + 1"))
+        )
+
+    await database.write(work)
 
 
 def _selected() -> Any:
@@ -260,6 +291,7 @@ def _record(row: Row[Any], history: tuple[HistoryItem, ...], identities: tuple[I
         media=Media.model_validate_json(row.media) if row.media else None,
         quoted=Quoted.model_validate_json(row.quoted) if row.quoted else None,
         repaired=row.is_repaired,
+        from_us=row.is_from_us,
     )
     route = None
     if row.route_reason is not None:

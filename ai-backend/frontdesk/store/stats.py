@@ -27,7 +27,7 @@ async def durations(database: Database, *, since: datetime) -> Sequence[float]:
     async with database.read() as connection:
         rows = await connection.execute(
             select(table.c.created_at, table.c.processed_at)
-            .where(table.c.created_at >= since, table.c.processed_at.is_not(None))
+            .where(table.c.created_at >= since, table.c.processed_at.is_not(None), table.c.is_from_us.is_(False))
             .order_by(table.c.created_at.desc())
             .limit(MAX_DURATIONS)
         )
@@ -87,7 +87,7 @@ async def roll_up(database: Database, hour: datetime) -> None:
 
 async def _counts(connection: AsyncConnection, since: datetime, until: datetime | None) -> dict[str, dict[str, int]]:
     message, analysis, route = webhook_messages, analytics_results, agent_routing
-    span: ColumnElement[bool] = message.c.created_at >= since
+    span: ColumnElement[bool] = and_(message.c.created_at >= since, message.c.is_from_us.is_(False))
     if until is not None:
         span = and_(span, message.c.created_at < until)
     found: defaultdict[str, dict[str, int]] = defaultdict(dict)

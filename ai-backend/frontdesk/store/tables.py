@@ -160,6 +160,7 @@ webhook_messages = _table(
     Column("message_type", String(32), nullable=False),
     Column("media", Text),
     Column("quoted", LongText),
+    Column("is_from_us", Boolean(create_constraint=False), nullable=False),
     Column("is_repaired", Boolean(create_constraint=False), nullable=False),
     Column("is_vip_customer", Boolean(create_constraint=False), nullable=False),
     Column("is_critical_group", Boolean(create_constraint=False), nullable=False),

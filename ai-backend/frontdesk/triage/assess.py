@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import structlog
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from frontdesk.domain.analysis import Analysis, blank
 from frontdesk.domain.errors import AnalyserError, BreakerOpenError, OverBudgetError
@@ -77,7 +77,7 @@ class Assessor:
                 analyser = f"{analyser}+{self._writer.name}"
         try:
             return self._concluded(values, confidence, analyser, is_important, usage, rated.model, problem)
-        except ValidationError:
+        except ValueError:
             # A provider may answer outside of what was asked.
             log.warning("analysis_refused", analyser=analyser)
             plain = blank() | dict(base.values)
@@ -98,6 +98,11 @@ class Assessor:
             self._breaker.failed(retry_after_s=error.retry_after_s)
             log.warning("analyser_failed", analyser=analyser.name, reason=error.detail)
             return None, f"{analyser.name}: {error.detail}"
+        except Exception as error:
+            # Nothing that a provider answers may keep a message from being judged.
+            self._breaker.failed()
+            log.exception("analyser_broke", analyser=analyser.name)
+            return None, f"{analyser.name}: {type(error).__name__}"
         except BaseException:
             self._breaker.abandoned()
             raise

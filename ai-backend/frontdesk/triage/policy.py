@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from frontdesk.domain.analysis import Analysis, PriorityLevel, ResponseTime
+from frontdesk.domain.analysis import Analysis, Choice, PriorityLevel, ResponseTime, questions
 
 IMPORTANT_BONUS = 3
 HIGHEST_URGENCY = 10
@@ -28,7 +28,14 @@ def priority_of(urgency: int) -> PriorityLevel:
 def conclude(
     values: Mapping[str, Any], confidence: Mapping[str, float], *, analyser: str, is_important: bool
 ) -> Analysis:
-    """An analysis from judged values. An important sender or group raises urgency by 3 and is always critical."""
+    """An analysis from judged values. An important sender or group raises urgency by 3 and is always critical.
+
+    Raises:
+        ValueError: a value is none of its field's choices, or of the wrong type.
+    """
+    for name, (_, question) in questions().items():
+        if isinstance(question, Choice) and values[name] not in question.choices:
+            raise ValueError(f"{name}: none of its choices")
     urgency = max(1, min(HIGHEST_URGENCY, int(values["urgency_score"])))
     if is_important:
         urgency = min(HIGHEST_URGENCY, urgency + IMPORTANT_BONUS)

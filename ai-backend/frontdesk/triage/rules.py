@@ -46,20 +46,28 @@ MOCKING = set("👏🙃🙄")
 LAUGHING = set("😂🤣😅😆😜")
 ALARMED = set("🚨🆘🔥😱❗‼⚠🩸🚑")
 TRIVIAL_WORDS = 4
+READ_CHARACTERS = 6000
 NEGATION_REACH = 2
 APPLAUDED_STORY_WORDS = 8
 SURE_SCORE = 2.0
 STORY_WORDS = 8
 
+# Every repetition is bounded: the text is a stranger's, and an unbounded one can take minutes.
 _ENTITIES: tuple[tuple[str, re.Pattern[str]], ...] = (
-    ("url", re.compile(r"https?://\S+|www\.\S+", re.IGNORECASE)),
-    ("email", re.compile(r"[\w.+-]+@[\w-]+\.[\w.-]+\w")),
-    ("order_number", re.compile(r"(?:#|\bno[:.]?\s?|№\s?)\d[\w-]{2,}", re.IGNORECASE)),
-    ("phone", re.compile(r"\+\d[\d\s().-]{6,}\d")),
-    ("amount", re.compile(r"(?:[$€£₺₹₽]\s?\d[\d.,]*)|(?:\d[\d.,]*\s?(?:tl|₺|lira|usd|eur|euro|€|\$|£|₹|rs|руб|₽)\b)", re.IGNORECASE)),
+    ("url", re.compile(r"https?://\S{1,500}|www\.\S{1,500}", re.IGNORECASE)),
+    ("email", re.compile(r"(?<![\w.+-])[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,4}")),
+    ("order_number", re.compile(r"(?:#|\bno[:.]?\s?|№\s?)\d[\w-]{2,30}", re.IGNORECASE)),
+    ("phone", re.compile(r"\+\d[\d\s().-]{6,20}\d")),
+    (
+        "amount",
+        re.compile(
+            r"[$€£₺₹₽]\s?\d[\d.,]{0,15}|(?<![\d.,])\d[\d.,]{0,15}\s?(?:tl|₺|lira|usd|eur|euro|€|\$|£|₹|rs|руб|₽)(?!\w)",
+            re.IGNORECASE,
+        ),
+    ),
     ("time", re.compile(r"\b(?:[01]?\d|2[0-3])[:.][0-5]\d\b|\b(?:1[0-2]|[1-9])\s?(?:am|pm)\b", re.IGNORECASE)),
     ("date", re.compile(r"\b\d{1,2}[./-]\d{1,2}(?:[./-]\d{2,4})?\b|\b20\d\d-\d\d-\d\d\b")),
-)  # fmt: skip
+)
 
 
 class RulesAnalyser:
@@ -83,12 +91,12 @@ class RulesAnalyser:
 
 def is_trivial(subject: Subject) -> bool:
     """Whether a message is an acknowledgement that nobody waits for: “ok”, “👍”, “thanks” after no question of ours."""
-    text = Text(subject.text)
+    text = Text(subject.text[:READ_CHARACTERS])
     if subject.media_kind or len(text.words) > TRIVIAL_WORDS or text.asks or _we_asked(subject.history):
         return False
     if not any(char.isalnum() for char in subject.text):
         return (bool(text.emoji) and not text.emoji & (UNHAPPY | ALARMED)) or not subject.text.strip()
-    _, _, found = detect(subject.text, text.words)
+    _, _, found = detect(text.raw, text.words)
     return any(
         {place for hit in hits if hit.signal in {"ack", "thanks"} for place in range(hit.start, hit.end)}
         == set(range(len(text.words)))
@@ -97,7 +105,8 @@ def is_trivial(subject: Subject) -> bool:
 
 
 def judge(subject: Subject, business: Business) -> Judgement:
-    """Rate a message and describe it, by words alone."""
+    """Rate a message and describe it, by words alone. Of a very long one the beginning is read."""
+    subject = subject.model_copy(update={"text": subject.text[:READ_CHARACTERS]})
     text = Text(subject.text)
     hint = _chat_language(subject.history)
     language, sureness, found = detect(subject.text, text.words, hint)
@@ -295,7 +304,7 @@ def _we_asked(history: tuple[HistoryItem, ...]) -> bool:
 
 
 def _chat_language(history: tuple[HistoryItem, ...]) -> str | None:
-    said = " ".join(item.content for item in history[-6:] if not item.from_us)
+    said = " ".join(item.content[:500] for item in history[-6:] if not item.from_us)
     if len(said) < 12:
         return None
     language, sureness, _ = detect(said, Text(said).words)

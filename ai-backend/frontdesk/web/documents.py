@@ -51,6 +51,7 @@ class MessageDocument(ResultDocument):
     is_vip_customer: bool
     is_critical_group: bool
     is_group: bool
+    is_from_us: bool
     is_repaired: bool
     attempts: int
     error: str | None
@@ -114,7 +115,7 @@ class StatsDocument(BaseModel):
 def result_of(record: Record) -> ResultDocument:
     """The result of a message: the answer of ``POST /webhook``."""
     return ResultDocument(
-        success=record.analysis is not None,
+        success=record.analysis is not None or record.message.from_us,
         message_id=record.message.message_id,
         database_id=record.id,
         analysis=record.analysis,
@@ -138,6 +139,7 @@ def message_of(record: Record) -> MessageDocument:
         is_vip_customer=record.is_vip_customer,
         is_critical_group=record.is_critical_group,
         is_group=message.is_group,
+        is_from_us=message.from_us,
         is_repaired=message.repaired,
         attempts=record.attempts,
         error=record.error,

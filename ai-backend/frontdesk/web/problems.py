@@ -19,7 +19,6 @@ STATUSES: dict[type[errors.FrontdeskError], int] = {
     errors.BodyTooLargeError: 413,
     errors.UnauthenticatedError: 401,
     errors.NotFoundError: 404,
-    errors.ConflictError: 409,
     errors.UnavailableError: 503,
 }
 RETRY_AFTER_S = 5

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import time
 from typing import Any
 
 import aiohttp
@@ -53,20 +52,18 @@ class SignedCaller:
             raise AgentError(f"no answer within {self._timeout_s:g} s") from None
         raise AssertionError("unreachable")
 
-    async def get(self, url: str, *, timeout_s: float = 2) -> tuple[dict[str, Any], int]:
-        """Read a JSON object that needs no signature, and how long it took in milliseconds.
+    async def get(self, url: str, *, timeout_s: float = 2) -> dict[str, Any]:
+        """Read a JSON object that needs no signature.
 
         Raises:
             AgentError: no usable answer.
         """
-        started = time.monotonic()
         try:
             timeout = aiohttp.ClientTimeout(total=timeout_s)
             async with self._opened().get(url, timeout=timeout) as response:
-                answer = await self._read(response)
+                return await self._read(response)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise AgentError(f"cannot be reached ({type(error).__name__})") from error
-        return answer, round((time.monotonic() - started) * 1000)
 
     async def _post_once(self, url: str, body: bytes, key: str) -> dict[str, Any]:
         headers = {"content-type": "application/json", "idempotency-key": key}

@@ -1,37 +1,44 @@
 """``POST /webhook``: take a message, commit it, and answer with what was made of it if that is ready in time."""
 
+import asyncio
 import re
 
 from aiohttp import web
 
 from frontdesk import telemetry
 from frontdesk.channels.whatsapp_web import parse
-from frontdesk.domain.errors import UnavailableError, UnsupportedEncodingError
+from frontdesk.domain.errors import InvalidInputError, UnavailableError, UnsupportedEncodingError
 from frontdesk.store import intake, messages
 from frontdesk.web.desk import DESK, Desk
 from frontdesk.web.documents import AcceptedDocument, result_of
 
 _WAIT = re.compile(r"^wait\s*=\s*\"?(\d{1,6})\"?$", re.IGNORECASE)
+UPLOAD_S = 30
 KNOWN_ENCODINGS = frozenset({"", "identity", "gzip", "deflate"})
 
 
 async def receive(request: web.Request) -> web.Response:
     """Commit, then acknowledge. The same message again gets the first result."""
     desk = request.app[DESK]
+    try:
+        async with asyncio.timeout(UPLOAD_S):
+            body = await request.read()
+    except TimeoutError:
+        raise InvalidInputError("the body did not arrive in time") from None
+    account = desk.gate.account_of(request, body)
+    # Only callers who may add messages take a place.
     if desk.webhooks_in_hand >= desk.settings.max_waiting:
         raise UnavailableError("too many messages are in hand; try again soon")
     desk.webhooks_in_hand += 1
     try:
-        return await _receive(request, desk)
+        return await _receive(request, desk, body, account)
     finally:
         desk.webhooks_in_hand -= 1
 
 
-async def _receive(request: web.Request, desk: Desk) -> web.Response:
+async def _receive(request: web.Request, desk: Desk, body: bytes, account: str) -> web.Response:
     charset = (request.charset or "utf-8").lower().replace("_", "-")
     encoding = request.headers.get("Content-Encoding", "").strip().lower()
-    body = await request.read()
-    account = desk.gate.account_of(request, body)
     if charset not in {"utf-8", "utf8", "us-ascii", "ascii"} or encoding not in KNOWN_ENCODINGS:
         raise UnsupportedEncodingError
     message = parse(

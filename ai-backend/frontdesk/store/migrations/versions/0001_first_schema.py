@@ -168,6 +168,7 @@ def upgrade() -> None:
         sa.Column("message_type", sa.String(length=32), nullable=False),
         sa.Column("media", sa.Text(), nullable=True),
         sa.Column("quoted", LongText, nullable=True),
+        sa.Column("is_from_us", sa.Boolean(create_constraint=False), nullable=False),
         sa.Column("is_repaired", sa.Boolean(create_constraint=False), nullable=False),
         sa.Column("is_vip_customer", sa.Boolean(create_constraint=False), nullable=False),
         sa.Column("is_critical_group", sa.Boolean(create_constraint=False), nullable=False),
