@@ -92,6 +92,10 @@ FAILURES: dict[str, Any] = {
     "401": _status(401),
     "array body": lambda _: web.json_response([{"error": {"code": 429, "status": "RESOURCE_EXHAUSTED"}}], status=429),
     "not json": lambda _: web.Response(text="<html>", content_type="text/html"),
+    "answers without values": lambda _: web.json_response(
+        {"model": "m", "answers": [{"type": "score"}] * 7, "usage": {"input_tokens": 1, "input_tokens_details": {}}}
+    ),
+    "answers of another kind": lambda _: web.json_response({"model": "m", "answers": "none", "usage": None}),
     "empty object": lambda _: web.json_response({}),
 }
 

@@ -6,10 +6,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import text, update
+from sqlalchemy.exc import DBAPIError
 from tests.support.desk import DeskFactory, RunningDesk, webhook
 
 from frontdesk.channels.whatsapp_web import parse
-from frontdesk.domain.errors import UnavailableError
+from frontdesk.desk.seeding import parse_customer
+from frontdesk.domain.errors import InvalidInputError, UnavailableError
+from frontdesk.domain.ports import Judgement, Subject
 from frontdesk.store import conversations, intake, messages, stats
 from frontdesk.store.database import Database, open_database
 from frontdesk.store.tables import webhook_messages
@@ -168,3 +171,92 @@ async def test_a_message_that_is_gone_is_nobodys_trouble(desk: RunningDesk) -> N
     """Deleted between claim and work."""
     await desk.backend.processor.process(999)
     assert await messages.fetch(desk.backend.desk.database, 999) is None
+
+
+async def test_many_messages_without_an_agent_do_not_keep_the_next_from_being_judged(start_desk: DeskFactory) -> None:
+    """However many wait for an agent, the next one is read at once."""
+    desk: RunningDesk = await start_desk(with_agents=False, agent_attempts=1, retry_base_s=3600, retry_max_s=3600)
+    for n in range(23):
+        assert (await desk.post(webhook(f"message {n}, how much?"))).document["analysis"]
+    async with asyncio.timeout(20):
+        while (await conversations.next_ready_at(desk.backend.desk.database) or _now()) < _now() + timedelta(
+            minutes=20
+        ):
+            await desk.backend.desk.completions.wait(-1, timeout_s=0.02)
+
+
+async def test_what_comes_behind_a_failed_message_waits_for_it(start_desk: DeskFactory) -> None:
+    """In order, also when the first has to be tried again."""
+    desk: RunningDesk = await start_desk(
+        retry_base_s=0.3, retry_max_s=0.3, sweep_interval_s=0.05, with_agents=False, agent_attempts=1
+    )
+    judge = desk.backend.desk.assessor._rules.judge
+    seen: list[str] = []
+
+    async def fails_once(subject: Subject) -> Judgement:
+        seen.append(subject.text)
+        if seen == ["first, how much?"]:
+            raise RuntimeError
+        return await judge(subject)
+
+    desk.backend.desk.assessor._rules.judge = fails_once  # type: ignore[method-assign]
+    first = await desk.post(webhook("first, how much?"), headers={"prefer": "respond-async"})
+    second = await desk.post(webhook("second, how much?"), headers={"prefer": "respond-async"})
+    for reply in (first, second):
+        assert await desk.backend.desk.completions.wait(reply.document["database_id"], timeout_s=20)
+    assert seen == ["first, how much?", "first, how much?", "second, how much?"]
+
+
+async def test_an_important_person_is_known_by_every_identity(start_desk: DeskFactory) -> None:
+    """Also where only the LID comes along."""
+    desk: RunningDesk = await start_desk(important_customers="+15550100122")
+    await desk.post(webhook(phone_number="+15550100122", sender_id="122999491567856@lid"))
+    later = await desk.post(webhook("what time do you close?", phone_number=None, sender_id="122999491567856@lid"))
+    assert later.document["analysis"]["priority_level"] == "critical"
+
+
+async def test_two_contacts_that_prove_to_be_one_go_on_as_one(desk: RunningDesk) -> None:
+    """The phone number and the LID were seen apart first."""
+    lid = {"phone_number": None, "sender_id": "122999491567856@lid"}
+    for sender in ({"phone_number": "+15550100122"}, lid, {**lid, "phone_number": "+15550100122"}, lid):
+        await desk.post(webhook(**sender))
+    async with desk.backend.desk.database.read() as connection:
+        rows = await connection.execute(text("SELECT contact_id FROM webhook_messages ORDER BY id"))
+        contacts = [row[0] for row in rows]
+    assert contacts[0] != contacts[1]
+    assert contacts[2:] == [contacts[0], contacts[0]]
+
+
+async def test_what_we_wrote_ourselves_is_kept_and_never_judged(desk: RunningDesk) -> None:
+    """The thread needs both sides; a robot must not answer its own people."""
+    reply = await desk.post(webhook("We open at nine.", from_me=True))
+    assert (reply.status, reply.document["success"], reply.document["analysis"]) == (200, True, None)
+    assert (await desk.get("/stats")).document["received"] == 0
+    found = (await desk.get(f"/messages/{reply.document['database_id']}")).document
+    assert (found["is_from_us"], found["state"], found["routing"]) == (True, "processed", None)
+
+
+async def test_strangers_cannot_take_the_places_of_connectors(start_desk: DeskFactory) -> None:
+    """Who may not add messages is told so, whatever is going on."""
+    desk: RunningDesk = await start_desk(max_waiting=1)
+    desk.backend.desk.webhooks_in_hand = 1
+    assert (await desk.post(webhook(), signed=False)).status == 401
+    assert (await desk.post(webhook())).status == 503
+
+
+async def test_a_number_that_could_never_match_is_not_put_on_the_list() -> None:
+    """A list that never matches is worse than none."""
+    assert parse_customer("0532 555 01 11", region="TR").value == "+905325550111"
+    assert parse_customer("122999@lid", region=None).kind == "lid"
+    for text_ in ("0532 555 01 11", "Ada"):
+        with pytest.raises(InvalidInputError, match="country code"):
+            parse_customer(text_, region=None)
+
+
+async def test_errors_never_show_what_customers_wrote(database: Database) -> None:
+    """Neither in logs nor in stored reasons."""
+    with pytest.raises(UnavailableError) as caught:
+        async with database.read() as connection:
+            await connection.execute(text("SELECT * FROM accounts WHERE id = :x AND nothing = :x"), {"x": "my secret"})
+    assert isinstance(caught.value.__cause__, DBAPIError)
+    assert "my secret" not in str(caught.value.__cause__)

@@ -112,7 +112,24 @@ def test_every_word_list_can_be_read(language: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", " ", "\n", "🏳️‍🌈" * 50, "a" * 50_000, "\u202e\u200b", "?" * 1000, "١٢٣", "ß" * 3, "\ufffd"]
+    "text",
+    [
+        "",
+        " ",
+        "\n",
+        "🏳️‍🌈" * 50,
+        "a" * 50_000,
+        "1" * 60_000,
+        "1 " * 30_000,
+        "a.b@" * 15_000,
+        "+1 " * 20_000,
+        "http://" * 9000,
+        "\u202e\u200b",
+        "?" * 1000,
+        "١٢٣",
+        "ß" * 3,
+        "\ufffd",
+    ],
 )
 def test_no_text_breaks_the_rules(text: str) -> None:
     """They are what answers when nothing else does."""

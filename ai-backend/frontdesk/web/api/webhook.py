@@ -53,11 +53,13 @@ async def _receive(request: web.Request, desk: Desk, body: bytes, account: str) 
     )
     accepted = await intake.accept(desk.database, message, now=desk.clock())
     telemetry.received(is_new=accepted.is_new)
-    if accepted.is_new:
+    if accepted.is_new and not message.from_us:
         desk.wake()
     headers = {"Preference-Applied": applied} if applied else {}
     if wait_s > 0:
-        record = await messages.fetch(desk.database, accepted.id) if not accepted.is_new else None
+        # What is new has to be worked on first, unless there is nothing to work on.
+        may_be_done = not accepted.is_new or message.from_us
+        record = await messages.fetch(desk.database, accepted.id) if may_be_done else None
         if record is None or record.processed_at is None:
             await desk.completions.wait(accepted.id, timeout_s=wait_s)
             record = await messages.fetch(desk.database, accepted.id)
