@@ -51,6 +51,9 @@ lock: $(VENV)/.dev ## renew the lock files
 	  ../$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
 	    --no-emit-index-url --upgrade --extra $$extra ../pyproject.toml -o $$target; done
 	cd connector-node && npm update --package-lock-only
+	cd connector-node && node -e 'const fs = require("fs"), file = "package-lock.json", lock = JSON.parse(fs.readFileSync(file)); \
+	  for (const entry of Object.values(lock.packages)) { delete entry.funding; delete entry.resolved } \
+	  fs.writeFileSync(file, JSON.stringify(lock, null, 2) + "\n")'
 
 clean: down ## remove what can be made again; data under var/ stays
 	rm -rf $(VENV) $(NODE_MODULES) .mypy_cache .ruff_cache .hypothesis

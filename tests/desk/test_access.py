@@ -8,7 +8,7 @@ from tests.support.desk import SECRETS, DeskFactory, RunningDesk, webhook
 
 from frontdesk.wire.signing import sign
 
-CLOSED = ("/stats", "/messages", "/messages/1", "/metrics", "/status", "/connector/settings")
+CLOSED = ("/stats", "/messages", "/messages/1", "/metrics", "/status", "/connector/settings", "/docs", "/openapi.json")
 
 
 async def test_unsigned_webhooks_are_refused(desk: RunningDesk) -> None:

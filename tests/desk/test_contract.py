@@ -60,7 +60,7 @@ async def test_no_text_breaks_the_desk(start_desk: DeskFactory) -> None:
 async def test_the_description_of_the_api_is_true(start_desk: DeskFactory) -> None:
     """Schemathesis reads /openapi.json and tries what it promises; answers must be as described."""
     desk: RunningDesk = await start_desk(default_wait_s=0)
-    found = (await desk.get("/openapi.json", token=None)).document
+    found = (await desk.get("/openapi.json")).document
     assert found == json.loads(json.dumps(document()))
     schema = schemathesis.openapi.from_dict(found)
     tried = 0

@@ -65,13 +65,16 @@ async def fragment(request: web.Request) -> web.Response:
     return _page("status_body.html", **await _status(request))
 
 
-async def api_docs(_: web.Request) -> web.Response:
+async def api_docs(request: web.Request) -> web.Response:
     """``GET /docs``: the API description to read."""
+    if not request.app[DESK].gate.is_person(request):
+        return _page("locked.html", status=401, business=request.app[DESK].business_name)
     return _page("docs.html", api=document(), version=__version__)
 
 
-async def openapi(_: web.Request) -> web.Response:
+async def openapi(request: web.Request) -> web.Response:
     """``GET /openapi.json``."""
+    request.app[DESK].gate.check_person(request)
     return web.json_response(document())
 
 
