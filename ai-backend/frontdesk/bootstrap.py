@@ -21,7 +21,7 @@ from frontdesk.domain.business import Business
 from frontdesk.domain.errors import ConfigurationError
 from frontdesk.domain.ports import Analyser
 from frontdesk.model.analysers import DecisionsAnalyser, chat_analyser, words_analyser
-from frontdesk.model.client import ModelClient
+from frontdesk.model.client import ModelClient, Style
 from frontdesk.model.prices import price_table
 from frontdesk.pipeline.completions import Completions
 from frontdesk.pipeline.process import Processor
@@ -60,12 +60,10 @@ def model_client_of(settings: Settings) -> ModelClient | None:
     """The model's provider, or None without a key."""
     if not settings.openai_api_key:
         return None
-    is_openai = settings.openai_base_url is None or "api.openai.com" in settings.openai_base_url
-    style = "responses" if settings.analyser == "decisions" or (settings.analyser != "chat" and is_openai) else "chat"
     return ModelClient(
         api_key=settings.openai_api_key,
         base_url=settings.openai_base_url,
-        style="responses" if style == "responses" else "chat",
+        style=_style(settings),
         timeout_s=settings.model_timeout_s,
         max_retries=settings.model_max_retries,
         prices=price_table(settings.model_prices),
@@ -78,11 +76,21 @@ def analyser_name(settings: Settings) -> str:
     Raises:
         ConfigurationError: it needs a key, and there is none.
     """
+    if settings.analyser == "rules":
+        return "rules (ANALYSER=rules)"
     if settings.openai_api_key is None:
-        if settings.analyser in {"decisions", "chat"}:
+        if settings.analyser != "auto":
             raise ConfigurationError(f"ANALYSER: {settings.analyser} needs OPENAI_API_KEY")
         return "rules (no OPENAI_API_KEY)"
-    return f"{settings.analyser}, {settings.triage_model} for triage and {settings.agent_model} for agents"
+    way = "decisions" if _style(settings) == "responses" else "chat"
+    return f"{way} by {settings.triage_model}"
+
+
+def _style(settings: Settings) -> Style:
+    """How structured answers are asked for: by Responses at OpenAI, by Chat Completions elsewhere, unless it is set."""
+    is_openai = settings.openai_base_url is None or "api.openai.com" in settings.openai_base_url
+    is_responses = settings.analyser == "decisions" or (settings.analyser != "chat" and is_openai)
+    return "responses" if is_responses else "chat"
 
 
 def assessor_of(settings: Settings, business: Business, client: ModelClient | None) -> Assessor:
@@ -91,7 +99,7 @@ def assessor_of(settings: Settings, business: Business, client: ModelClient | No
     rules.warm_up()
     rater: Analyser | None = None
     writer: Analyser | None = None
-    analyser_name(settings)
+    name = analyser_name(settings)
     if client is not None and settings.analyser != "rules":
         # The two calls share what one message may cost: rating is cheap, words are not.
         model, budget = settings.triage_model, settings.max_cost_per_message_usd
@@ -100,7 +108,9 @@ def assessor_of(settings: Settings, business: Business, client: ModelClient | No
             writer = words_analyser(client, model=model, business=business, budget_usd=budget * 0.6)
         else:
             rater = chat_analyser(client, model=model, business=business, budget_usd=budget)
-    return Assessor(rules=rules, rater=rater, writer=writer, breaker=_breaker("the model's provider", settings))
+    return Assessor(
+        rules=rules, rater=rater, writer=writer, breaker=_breaker("the model's provider", settings), description=name
+    )
 
 
 @dataclass(kw_only=True)

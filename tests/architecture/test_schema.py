@@ -48,6 +48,15 @@ async def test_the_migrations_make_the_tables_of_the_code(store_url: str) -> Non
     await database.close()
 
 
+async def test_a_database_that_is_not_there_is_made(mysql_server: str) -> None:
+    """One step less for whoever moves to MySQL, where the user may."""
+    url = f"{async_url(new_mysql_database(mysql_server))}_more"
+    database = open_database(url)
+    assert await migrate(database) is True
+    assert await is_current(database)
+    await database.close()
+
+
 def _differences(connection: Connection) -> list[object]:
     return list(compare_metadata(MigrationContext.configure(connection, opts={"compare_type": True}), metadata))
 

@@ -29,15 +29,19 @@ STATEMENTS_S = 30
 # Deadlock, lock wait timeout, changed since last read, and a Galera node that is not in the cluster yet.
 RETRIED_CODES = frozenset({1213, 1205, 1020, 1047})
 NO_SUCH_TABLE = 1146
+NO_SUCH_DATABASE = 1049
 REFUSALS: dict[int | None, str] = {
     1044: "the database refuses this user",
     1045: "the database refuses this user or password",
-    1049: "the server has no database of this name",
     1142: "the database's user lacks a privilege",
     2003: "the database server cannot be reached",
 }
 # Raised by SQLite, as text, where another process holds the file.
 SQLITE_BUSY = "database is locked"
+
+
+class NoDatabaseError(UnavailableError):
+    """The server has no database of this name."""
 
 
 class Database:
@@ -182,6 +186,8 @@ def _as_ours(error: DBAPIError) -> Exception:
     code = _code(error)
     if code == NO_SUCH_TABLE or "no such table" in str(error.orig):
         return ConfigurationError("the schema is not there yet; run: frontdesk db migrate")
+    if code == NO_SUCH_DATABASE:
+        return NoDatabaseError()
     if code in REFUSALS:
         return UnavailableError(REFUSALS[code])
     if error.connection_invalidated or isinstance(error, OperationalError):

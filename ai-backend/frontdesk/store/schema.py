@@ -6,13 +6,14 @@ from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection
+from sqlalchemy import Connection, text
 from sqlalchemy.dialects import mysql
+from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 from frontdesk.domain.errors import UnavailableError
-from frontdesk.store.database import Database, translated
-from frontdesk.store.tables import metadata
+from frontdesk.store.database import Database, NoDatabaseError, translated
+from frontdesk.store.tables import COLLATION, metadata
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 HEADER = """-- The MySQL 8+ / MariaDB 10.6+ schema of Frontdesk, made by `frontdesk db schema`; do not edit.
@@ -38,11 +39,13 @@ def head() -> str:
 
 
 async def migrate(database: Database) -> bool:
-    """Create or upgrade the schema; True where anything changed.
+    """Create or upgrade the schema, and the database itself where the server has none of that name; True for a change.
 
     Raises:
         UnavailableError: the server cannot be reached, or does not let us.
     """
+    if not database.is_sqlite:
+        await _create_database(database)
     with translated():
         async with database.engine.connect() as connection:
             before = await connection.run_sync(_revision)
@@ -51,6 +54,23 @@ async def migrate(database: Database) -> bool:
             await connection.run_sync(_upgrade)
             await connection.commit()
     return True
+
+
+async def _create_database(database: Database) -> None:
+    try:
+        await database.ping()
+    except NoDatabaseError:
+        name = database.engine.url.database or ""
+        quoted = database.engine.dialect.identifier_preparer.quote_identifier(name)
+        server = create_async_engine(database.engine.url.set(database=""))
+        try:
+            with translated():
+                async with server.connect() as connection:
+                    await connection.execute(
+                        text(f"CREATE DATABASE IF NOT EXISTS {quoted} CHARACTER SET utf8mb4 COLLATE {COLLATION}")
+                    )
+        finally:
+            await server.dispose()
 
 
 async def is_current(database: Database) -> bool:

@@ -31,20 +31,19 @@ class Assessment(BaseModel):
 
 
 class Assessor:
-    """Judges messages. Without ``rater`` rules answer; without ``writer`` the rater's or the rules' words stand."""
+    """Judges messages. Without ``rater`` rules answer; without ``writer`` the rater's or the rules' words stand.
 
-    def __init__(self, *, rules: Analyser, rater: Analyser | None, writer: Analyser | None, breaker: Breaker) -> None:
+    ``description`` tells people which analyser works.
+    """
+
+    def __init__(
+        self, *, rules: Analyser, rater: Analyser | None, writer: Analyser | None, breaker: Breaker, description: str
+    ) -> None:
+        self.description = description
         self._rules = rules
         self._rater = rater
         self._writer = writer
         self._breaker = breaker
-
-    @property
-    def description(self) -> str:
-        """Which analyser works, for people."""
-        if self._rater is None:
-            return "rules (no OPENAI_API_KEY)"
-        return "+".join(part.name for part in (self._rater, self._writer) if part)
 
     @property
     def is_degraded(self) -> bool:
