@@ -1,12 +1,15 @@
 """The only file that builds the concrete parts and wires them."""
 
 import asyncio
+import os
+import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+import structlog
 from aiohttp import web
 
 from frontdesk.agentkit.agent import Writer, load_agent
@@ -36,6 +39,8 @@ from frontdesk.web.auth import Gate
 from frontdesk.web.desk import Desk
 from frontdesk.wire.breaker import Breaker
 from frontdesk.wire.calls import SignedCaller
+
+log = structlog.get_logger(__name__)
 
 EXAMPLE_BUSINESS = ROOT / "business.example.toml"
 
@@ -178,8 +183,16 @@ async def backend(settings: Settings, *, clock: Callable[[], datetime] = utc_now
             business_name=business.name,
         )
         running = asyncio.create_task(worker.run())
+        running.add_done_callback(_worker_ended)
         stack.push_async_callback(_stop, worker, running)
         yield Backend(app=build_app(desk), desk=desk, worker=worker, processor=processor)
+
+
+def _worker_ended(running: asyncio.Task[None]) -> None:
+    """A backend that takes messages and never works on them is worse than one that is started anew."""
+    if not running.cancelled() and (error := running.exception()) is not None:
+        log.critical("worker_ended", exc_info=error)
+        os.kill(os.getpid(), signal.SIGTERM)
 
 
 async def _stop(worker: Worker, running: asyncio.Task[None]) -> None:

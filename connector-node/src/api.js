@@ -59,7 +59,8 @@ export function createApi (settings, { session, delivery, spool, log }) {
       const { chat_id: chat, text } = await readJson(request)
       if (typeof chat !== 'string' || !/^\d+@(c\.us|lid|g\.us)$/.test(chat)) throw new Problem(422, 'invalid_input', 'chat_id: must be an id such as 15550100@c.us')
       if (typeof text !== 'string' || !text.trim() || text.length > 65_536) throw new Problem(422, 'invalid_input', 'text: must be a text of at most 65536 characters')
-      if (session.state !== 'ready' || !session.client) throw new Problem(503, 'not_ready', 'WhatsApp is not connected', { 'retry-after': '10' })
+      const client = session.client
+      if (session.state !== 'ready' || !client) throw new Problem(503, 'not_ready', 'WhatsApp is not connected', { 'retry-after': '10' })
       const now = Date.now()
       while (sent.length && sent[0] < now - 60_000) sent.shift()
       if (sent.length >= settings.sendPerMinute) {
@@ -67,10 +68,13 @@ export function createApi (settings, { session, delivery, spool, log }) {
       }
       // Counted before it is sent: requests that wait for the page at the same time count, too.
       sent.push(now)
-      const isKnown = !chat.endsWith('@c.us') || await within(settings.callTimeoutMs, session.client.getNumberId(chat), SLOW)
+      const isKnown = !chat.endsWith('@c.us') || await within(settings.callTimeoutMs, client.getNumberId(chat), SLOW)
       if (!isKnown) throw new Problem(422, 'number_not_on_whatsapp', 'this number is not on WhatsApp')
       // Sending marks the chat as read by default; only an answer of a person or an agent should.
-      const message = await within(settings.callTimeoutMs, session.client.sendMessage(chat, text, { sendSeen: false }), SLOW)
+      const message = await within(settings.callTimeoutMs, client.sendMessage(chat, text, { sendSeen: false }), SLOW).catch((error) => {
+        log.warn({ reason: String(error) }, 'send_unclear')
+        throw new Problem(504, 'unknown_outcome', 'WhatsApp Web did not confirm in time; the message may have been sent')
+      })
       if (!message) throw new Problem(502, 'not_sent', 'WhatsApp Web did not take the message')
       return [201, { message_id: messageId(/** @type {any} */ (message.id)) }]
     }

@@ -38,17 +38,19 @@ export class Delivery {
     return [...this.#waiting.values()].reduce((sum, names) => sum + names.length, 0)
   }
 
-  /** Take up what was left behind. */
-  async resume () {
+  /** @returns {Promise<import('./spool.js').Entry[]>} what was left behind, oldest first; what cannot be read is put aside */
+  async leftBehind () {
     const { spool, log } = this.#options
+    const entries = []
     for (const name of spool.names()) {
       try {
-        this.#enqueue((await spool.read(name)).chat, name)
+        entries.push({ ...await spool.read(name), name })
       } catch (error) {
         log.error({ name, reason: String(error) }, 'spool_file_unreadable')
         await spool.refuse(name, 'the file cannot be read').catch((reason) => log.error({ name, reason: String(reason) }, 'spool_file_stuck'))
       }
     }
+    return entries
   }
 
   /**
@@ -68,18 +70,26 @@ export class Delivery {
   }
 
   /**
-   * Deliver a kept message, with what was learned about it since, as soon as its chat's turn comes.
+   * Write down what was learned about a kept message since.
    * @param {string} name
    * @param {string} chat
    * @param {import('./capture.js').Payload} payload
    */
-  async deliver (name, chat, payload) {
+  async complete (name, chat, payload) {
     try {
       await this.#options.spool.replace(name, { chat, payload })
     } catch (error) {
       // What was kept first stands: the text without its surroundings.
       this.#options.log.error({ message: payload.message_id, reason: String(error) }, 'disk_refuses')
     }
+  }
+
+  /**
+   * Deliver a kept message as soon as its chat's turn comes.
+   * @param {string} name
+   * @param {string} chat
+   */
+  deliver (name, chat) {
     this.#enqueue(chat, name)
   }
 
@@ -127,6 +137,13 @@ export class Delivery {
         names.shift()
       } catch (error) {
         if (this.#stopped.signal.aborted) return
+        if (/** @type {NodeJS.ErrnoException} */ (error).code === 'ENOENT' || error instanceof SyntaxError) {
+          // Removed or damaged by hand: nothing that waiting could bring back.
+          this.#options.log.error({ name: names[0], reason: String(error) }, 'spool_file_lost')
+          await this.#options.spool.refuse(names[0], 'the file cannot be read').catch(() => {})
+          names.shift()
+          continue
+        }
         // The disk, not the backend: the message stays first, and its chat is not given up.
         this.#options.log.error({ name: names[0], reason: String(error) }, 'delivery_failed')
         await setTimeout(this.#options.maxTimeoutMs, undefined, { signal: this.#stopped.signal, ref: false }).catch(() => {})

@@ -51,7 +51,7 @@ export class CriticalGroups {
       })
       if (!response.ok) throw new Error(`the backend answered ${response.status}`)
       const { critical_groups: groups } = /** @type {any} */ (await response.json())
-      this.#known = groups
+      this.#known = groups ?? []
       this.#load()
       return true
     } catch (error) {

@@ -11,7 +11,7 @@ const SLACK = 10
 /**
  * @typedef {object} Options
  * @property {import('./settings.js').Settings} settings
- * @property {Pick<import('./delivery.js').Delivery, 'keep' | 'deliver' | 'drop'>} delivery
+ * @property {Pick<import('./delivery.js').Delivery, 'keep' | 'complete' | 'deliver' | 'drop'>} delivery
  * @property {() => Promise<Iterable<string>>} criticalGroups resolves when they are known
  * @property {import('pino').Logger} log
  */
@@ -44,14 +44,46 @@ export class Intake {
       return Promise.resolve()
     }
     const chat = chatOf(message)
+    /** @type {import('./capture.js').Payload} */
+    let bare
+    try {
+      bare = payloadOf(message, { chat: undefined, contact: undefined, ids: undefined, history: [] }, this.#options.settings)
+    } catch (error) {
+      this.#seen.delete(id)
+      this.#options.log.error({ message: id, reason: String(error) }, 'message_not_understood')
+      return Promise.resolve()
+    }
     // On disk first, as it is: a crash while the page is asked about it loses only what the page would have said.
-    const bare = payloadOf(message, { chat: undefined, contact: undefined, ids: undefined, history: [] }, this.#options.settings)
     const kept = this.#options.delivery.keep(chat, bare)
-    const turn = (this.#chats.get(chat) ?? Promise.resolve()).then(async () => this.#capture(chat, message, client, await kept)).catch((error) => {
+    const turn = (this.#chats.get(chat) ?? Promise.resolve()).then(async () => {
+      const name = await kept
+      try {
+        await this.#capture(chat, message, client, name)
+      } catch (error) {
+        this.#options.log.error({ message: id, reason: String(error) }, 'capture_incomplete')
+        this.#options.delivery.deliver(name, chat)
+      }
+    }).catch((error) => {
       this.#options.log.error({ message: id, reason: String(error) }, 'capture_failed')
     })
     this.#chats.set(chat, turn)
     return turn.finally(() => { if (this.#chats.get(chat) === turn) this.#chats.delete(chat) })
+  }
+
+  /**
+   * Take up what an earlier run left on disk, in its order: what was still undecided then is decided now.
+   * @param {import('./spool.js').Entry[]} left with their names
+   */
+  async resume (left) {
+    for (const { name = '', chat, payload } of left) {
+      const turn = (this.#chats.get(chat) ?? Promise.resolve()).then(async () => {
+        // Before the page was asked, a chat is named like its sender: then there is nothing to decide by.
+        const group = payload.chat_name === payload.sender_id ? undefined : payload.chat_name
+        if (await this.#whyDropped(chat, payload, group)) await this.#options.delivery.drop(name)
+        else this.#options.delivery.deliver(name, chat)
+      }).catch((error) => this.#options.log.error({ name, reason: String(error) }, 'resume_failed'))
+      this.#chats.set(chat, turn)
+    }
   }
 
   /** @returns {Promise<void>} resolves when nothing is being captured */
@@ -69,27 +101,28 @@ export class Intake {
     const { settings, delivery, log } = this.#options
     const around = await this.#surroundings(chat, message, client)
     const payload = payloadOf(message, around, settings)
-    const why = await this.#whyDropped(chat, payload, around)
+    // With the group's name on disk, a restart before the list of critical groups is known can still decide.
+    await delivery.complete(name, chat, payload)
+    const why = await this.#whyDropped(chat, payload, around.chat?.name)
     if (why) {
       log.debug({ message: payload.message_id, why }, 'message_ignored')
       await delivery.drop(name)
       return
     }
-    await delivery.deliver(name, chat, payload)
+    delivery.deliver(name, chat)
     log.info({ message: payload.message_id, history: payload.history.length, type: payload.message_type }, 'message_captured')
   }
 
   /**
    * @param {string} chat
    * @param {import('./capture.js').Payload} payload
-   * @param {import('./capture.js').Surroundings} around
+   * @param {string | undefined} name of the group, where the page told it
    * @returns {Promise<string | null>}
    */
-  async #whyDropped (chat, payload, around) {
+  async #whyDropped (chat, payload, name) {
     const { settings } = this.#options
     if (isIgnoredNumber({ phone_number: payload.phone_number, lid: payload.lid }, settings.ignoreNumbers)) return 'number'
     // A group whose name the page did not tell is kept: it may be one that matters.
-    const name = around.chat?.name
     if (isGroup(chat) && settings.groups === 'critical' && name !== undefined) {
       return isCritical({ id: chat, name }, await this.#options.criticalGroups()) ? null : 'group'
     }

@@ -38,8 +38,8 @@ async function serve (settings) {
   server.listen(settings.port, settings.host)
   await once(server, 'listening')
   log.info({ host: settings.host, port: /** @type {any} */ (server.address()).port }, 'serving')
-  await delivery.resume()
   groups.start()
+  await intake.resume(await delivery.leftBehind())
   session.start()
 
   let stopping = false

@@ -8,7 +8,7 @@ import path from 'node:path'
 
 const SUFFIX = '.json'
 
-/** @typedef {{ chat: string, payload: import('./capture.js').Payload }} Entry */
+/** @typedef {{ chat: string, payload: import('./capture.js').Payload, name?: string }} Entry */
 
 export class Spool {
   #directory

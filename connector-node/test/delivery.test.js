@@ -17,7 +17,12 @@ const { webhookSecret: secret } = settings()
  * @param {string} chat
  * @param {import('../src/capture.js').Payload} message
  */
-const accept = async (delivery, chat, message) => delivery.deliver(await delivery.keep(chat, message), chat, message)
+const accept = async (delivery, chat, message) => delivery.deliver(await delivery.keep(chat, message), chat)
+
+/**
+ * @param {Delivery} delivery
+ */
+const resume = async (delivery) => { for (const { name = '', chat } of await delivery.leftBehind()) delivery.deliver(name, chat) }
 
 /** @param {string} id */
 const payload = (id) => ({ message_id: id, chat_time: '2026-11-21T00:00:00Z', chat_name: 'Ada', phone_number: '+15550100111', current_message: 'hello 😀', history: [] })
@@ -70,7 +75,7 @@ test('what an earlier run left behind is delivered by the next', async () => {
   await spool.add({ chat: 'a', payload: payload('1') })
   await spool.add({ chat: 'a', payload: payload('2') })
   const { delivery } = make()
-  await delivery.resume()
+  await resume(delivery)
   await delivery.idle()
   assert.deepEqual(received, ['1', '2'])
 })
@@ -130,12 +135,22 @@ test('a disk that fails for a moment does not stop its chat', async () => {
   assert.deepEqual(received, ['1', '2'])
 })
 
+test('a file that somebody removed does not stop its chat', async () => {
+  const { delivery, spool, received } = await stage(() => 202)
+  const gone = await delivery.keep('a', payload('1'))
+  await spool.remove(gone)
+  delivery.deliver(gone, 'a')
+  await accept(delivery, 'a', payload('2'))
+  await delivery.idle()
+  assert.deepEqual(received, ['2'])
+})
+
 test('a file that cannot be read does not stop the others', async () => {
   const { spool, make, received, directory } = await stage(() => 202)
   writeFileSync(path.join(directory, '00000000000000001.json'), '{"half')
   await spool.add({ chat: 'a', payload: payload('1') })
   const { delivery } = make()
-  await delivery.resume()
+  await resume(delivery)
   await delivery.idle()
   assert.deepEqual(received, ['1'])
   assert.equal(spool.refused, 1)

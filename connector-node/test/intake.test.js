@@ -15,7 +15,8 @@ function stage (changes) {
     settings: settings({ callTimeoutMs: 30, ...changes }),
     delivery: {
       keep: async (chat, payload) => { kept.push(payload); return String(kept.length) },
-      deliver: async (name, chat, payload) => { accepted.push(payload) },
+      complete: async (name, chat, payload) => { kept[Number(name) - 1] = payload },
+      deliver: (name) => { accepted.push(kept[Number(name) - 1]) },
       drop: async (name) => { dropped.push(name) }
     },
     criticalGroups: async () => ['suppliers', 'grosse kunden'],
@@ -113,4 +114,24 @@ test('messages of one chat are kept in the order in which they came', async () =
   }
   await Promise.all(['1', '2', '3'].map((id) => intake.take(shape('chat', { id: { fromMe: false, remote: '15551112222@c.us', id }, body: id }), uneven)))
   assert.deepEqual(accepted.map((payload) => payload.current_message), ['1', '2', '3'])
+})
+
+test('a message whose surroundings make no sense is delivered without them', async () => {
+  const { intake, accepted } = stage()
+  const odd = client('Ada')
+  odd.getChatById = async () => ({ name: 'Ada', fetchMessages: async () => [{ ...shape('chat'), id: undefined }] })
+  await intake.take(shape('chat'), odd)
+  assert.deepEqual(accepted.map((payload) => [payload.current_message, payload.history.length]), [['ok', 0]])
+})
+
+test('what a restart finds on disk goes through the same filter', async () => {
+  const { intake, accepted, kept, dropped } = stage()
+  const entry = (/** @type {string} */ chatName) => {
+    kept.push({ message_id: chatName, chat_name: chatName, sender_id: '7@c.us', phone_number: null, history: [] })
+    return { name: String(kept.length), chat: '1@g.us', payload: kept.at(-1) }
+  }
+  await intake.resume([entry('Football'), entry('Suppliers'), entry('7@c.us')])
+  await intake.idle()
+  assert.deepEqual(accepted.map((payload) => payload.message_id), ['Suppliers', '7@c.us'])
+  assert.deepEqual(dropped, ['1'])
 })

@@ -260,3 +260,44 @@ async def test_errors_never_show_what_customers_wrote(database: Database) -> Non
             await connection.execute(text("SELECT * FROM accounts WHERE id = :x AND nothing = :x"), {"x": "my secret"})
     assert isinstance(caught.value.__cause__, DBAPIError)
     assert "my secret" not in str(caught.value.__cause__)
+
+
+async def test_a_judged_message_that_fails_does_not_hold_up_the_next(start_desk: DeskFactory) -> None:
+    """Only what waits for its analysis keeps its place."""
+    desk: RunningDesk = await start_desk(retry_base_s=3600, retry_max_s=3600)
+    dispatch = desk.backend.desk.dispatcher.dispatch
+
+    async def explode(*_: object) -> None:
+        raise RuntimeError
+
+    desk.backend.desk.dispatcher.dispatch = explode  # type: ignore[method-assign,assignment]
+    first = await desk.post(webhook("first, how much?"), headers={"prefer": "wait=1"})
+    desk.backend.desk.dispatcher.dispatch = dispatch  # type: ignore[method-assign]
+    second = await desk.post(webhook("second, how much?"))
+    assert (first.status, second.status) == (202, 200)
+    assert second.document["routing"]["success"] is True
+    found = (await desk.get(f"/messages/{first.document['database_id']}")).document
+    assert (found["state"], found["error"]) == ("unrouted", "RuntimeError")
+
+
+class _Broken:
+    """A store that fails in a way that nobody thought of, and tells when it was asked."""
+
+    def __init__(self) -> None:
+        self.asked = asyncio.Event()
+
+    def __getattr__(self, name: str) -> object:
+        self.asked.set()
+        raise RuntimeError(name)
+
+
+async def test_a_worker_that_meets_the_unexpected_goes_on(start_desk: DeskFactory) -> None:
+    """Taking messages and never working on them would be the worst of all."""
+    desk: RunningDesk = await start_desk(sweep_interval_s=0.02)
+    store, broken = desk.backend.worker._database, _Broken()
+    desk.backend.worker._database = broken  # type: ignore[assignment]
+    desk.backend.desk.wake()
+    async with asyncio.timeout(20):
+        await broken.asked.wait()
+    desk.backend.worker._database = store
+    assert (await desk.post(webhook("how much is it?"))).document["success"] is True

@@ -83,9 +83,14 @@ def _agents(settings: Settings) -> str:
 def _connector(_: Settings) -> str:
     script = ROOT / "connector-node" / "src" / "main.js"
     node = shutil.which("node")
-    if node is None or not (ROOT / "connector-node" / "node_modules").exists():
+    if node is None:
+        raise ConfigurationError("node is not on the PATH")
+    if not (ROOT / "connector-node" / "node_modules").exists():
         raise ConfigurationError("its packages are not installed; run: make up")
-    done = subprocess.run([node, str(script), "--check"], capture_output=True, text=True, check=False, timeout=60)  # noqa: S603
+    try:
+        done = subprocess.run([node, str(script), "--check"], capture_output=True, text=True, check=False, timeout=60)  # noqa: S603
+    except subprocess.TimeoutExpired:
+        raise ConfigurationError("it did not answer within a minute") from None
     if done.returncode:
         raise ConfigurationError(done.stderr.strip().removeprefix("connector: ")[-400:])
     return "ok"

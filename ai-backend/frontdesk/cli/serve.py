@@ -15,7 +15,7 @@ from frontdesk.bootstrap import backend, database_of
 from frontdesk.domain.errors import UnavailableError
 from frontdesk.logs import configure_logs
 from frontdesk.settings import Settings, load_settings
-from frontdesk.store.database import Database
+from frontdesk.store.database import Database, NoDatabaseError
 from frontdesk.store.schema import is_current, migrate
 
 log = structlog.get_logger(__name__)
@@ -84,6 +84,8 @@ async def _await_schema(settings: Settings) -> None:
 async def _answers(database: Database) -> bool:
     try:
         await database.ping()
+    except NoDatabaseError:
+        return True
     except UnavailableError:
         return False
     return True

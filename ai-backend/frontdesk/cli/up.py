@@ -1,6 +1,7 @@
 """``frontdesk up``, ``down`` and ``status``: the whole desk under PM2, as ``make up`` starts it."""
 
 import asyncio
+import errno
 import hashlib
 import json
 import os
@@ -146,7 +147,8 @@ def _processes(settings: Settings) -> list[dict[str, Any]]:
     if not (settings.var_dir / "pm2" / "pm2.pid").exists():
         return []
     output = _pm2(settings, "jlist")
-    found: list[dict[str, Any]] = json.loads(output[output.index("[") :])
+    # PM2 may greet first; the list is its last line.
+    found: list[dict[str, Any]] = json.loads(output.strip().splitlines()[-1])
     return found
 
 
@@ -161,12 +163,13 @@ def _check_ports(settings: Settings) -> None:
         if manifest.url is None:
             places[f"the agent {manifest.name} (port in its agent.toml)"] = (settings.agents_host, manifest.port)
     for what, (host, port) in places.items():
-        with socket.socket() as probe:
+        with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
                 probe.bind((host, port))
             except OSError as error:
-                raise ConfigurationError(f"port {port} of {what}: {error.strerror}; another program uses it") from None
+                taken = "; another program uses it" if error.errno == errno.EADDRINUSE else ""
+                raise ConfigurationError(f"port {port} of {what}: {error.strerror}{taken}") from None
 
 
 def _last_words(settings: Settings) -> str:

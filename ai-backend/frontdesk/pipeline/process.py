@@ -146,7 +146,8 @@ class Processor:
         is_parked = attempts >= self._max_attempts and record.analysis is None
         await messages.save_failure(
             self._database, record.id, error=_told(error),
-            attempts=attempts, due_at=None if is_parked else now + self._pause(attempts), now=now,
+            attempts=attempts, due_at=None if is_parked else now + self._pause(attempts),
+            is_judged=record.analysis is not None, now=now,
         )  # fmt: skip
         if is_parked:
             self._completions.finish(record.id)

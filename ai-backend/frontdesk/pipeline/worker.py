@@ -62,16 +62,16 @@ class Worker:
             while not self._stopped.is_set():
                 self._woken.clear()
                 try:
-                    busy = await self._claim_and_start()
+                    pause_s = 0.0 if await self._claim_and_start() else await self._until_next()
                 except UnavailableError as error:
                     log.warning("store_away", reason=error.detail)
-                    busy = False
+                    pause_s = self._sweep_interval_s
                 except Exception:
                     # Whatever it is, the messages are safe in the store, and giving up would leave them there.
                     log.exception("claim_failed")
-                    busy = False
-                if not busy:
-                    await _happens(self._woken, within_s=await self._until_next())
+                    pause_s = self._sweep_interval_s
+                if pause_s:
+                    await _happens(self._woken, within_s=pause_s)
         if self._active:
             _, late = await asyncio.wait(self._active, timeout=STOP_PATIENCE_S)
             for task in late:
@@ -97,10 +97,7 @@ class Worker:
         self._woken.set()
 
     async def _until_next(self) -> float:
-        try:
-            due = await conversations.next_ready_at(self._database)
-        except UnavailableError:
-            return self._sweep_interval_s
+        due = await conversations.next_ready_at(self._database)
         if due is None or len(self._active) >= self._concurrency:
             return self._sweep_interval_s
         return min(max((due - self._clock()).total_seconds(), 0.01), self._sweep_interval_s)
@@ -144,8 +141,8 @@ class Worker:
                 if not await conversations.renew(self._database, claim, now=self._clock(), lease=self._lease):
                     work.cancel()
                     return
-            except UnavailableError:
-                continue
+            except Exception as error:  # noqa: BLE001 (the next beat may succeed, and work without a lease must not go on)
+                log.warning("lease_not_renewed", conversation=claim.conversation_id, reason=type(error).__name__)
 
     async def _rerate_regularly(self) -> None:
         while not await _happens(self._stopped, within_s=self._rerate_interval_s):

@@ -194,11 +194,20 @@ async def save_route(
 
 
 async def save_failure(
-    database: Database, message_id: int, *, error: str, attempts: int, due_at: datetime | None, now: datetime
+    database: Database,
+    message_id: int,
+    *,
+    error: str,
+    attempts: int,
+    due_at: datetime | None,
+    is_judged: bool,
+    now: datetime,
 ) -> None:
-    """Note a failed attempt; without ``due_at`` the message is parked as failed."""
+    """Note a failed attempt; without ``due_at`` the message is parked as failed. One that is judged only lacks its agent."""
     table = webhook_messages
     changes: dict[str, Any] = {"attempts": attempts, "error": error, "due_at": due_at}
+    if is_judged:
+        changes["state"] = "unrouted"
     if due_at is None:
         changes |= {"state": "failed", "processed_at": now}
 

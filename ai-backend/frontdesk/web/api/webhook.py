@@ -7,7 +7,7 @@ from aiohttp import web
 
 from frontdesk import telemetry
 from frontdesk.channels.whatsapp_web import parse
-from frontdesk.domain.errors import InvalidInputError, UnavailableError, UnsupportedEncodingError
+from frontdesk.domain.errors import UnavailableError, UnsupportedEncodingError
 from frontdesk.store import intake, messages
 from frontdesk.web.desk import DESK, Desk
 from frontdesk.web.documents import AcceptedDocument, result_of
@@ -24,7 +24,7 @@ async def receive(request: web.Request) -> web.Response:
         async with asyncio.timeout(UPLOAD_S):
             body = await request.read()
     except TimeoutError:
-        raise InvalidInputError("the body did not arrive in time") from None
+        raise UnavailableError("the body did not arrive in time; try again") from None
     account = desk.gate.account_of(request, body)
     # Only callers who may add messages take a place.
     if desk.webhooks_in_hand >= desk.settings.max_waiting:
