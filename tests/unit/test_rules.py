@@ -55,6 +55,18 @@ def test_danger_is_always_near_the_top(text: str) -> None:
     assert _urgency(text) >= 8
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "no rush, but it smells of gas in the kitchen, gas leak?",
+        "acelesi yok ama mutfakta gaz kokusu var, gaz kaçağı olabilir",
+    ],
+)
+def test_politeness_does_not_hide_danger(text: str) -> None:
+    """People say “no rush” out of habit."""
+    assert _urgency(text) >= 8
+
+
 def test_capitals_marks_and_drawn_out_letters_count() -> None:
     """Form says something, too."""
     assert _urgency("WHERE IS MY ORDER NOW!!!") > _urgency("where is my order now")

@@ -271,7 +271,8 @@ def _urgency(text: Text, weights: dict[str, float], category: Category, sentimen
     score += 0.5 * text.is_drawn_out * (category != "general" or weights["emergency"] > 0)
     if weights["safety"]:
         score = max(score, 8.0) + 0.7 * min(weights["safety"], 3.0)
-    if weights["calm"]:
+    if weights["calm"] and not weights["safety"] and not weights["outage"]:
+        # “No rush, but it smells of gas here” is not calm.
         score = min(score, 3.4)
     return max(1, min(10, round(score)))
 
