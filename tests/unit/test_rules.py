@@ -7,8 +7,8 @@ from frontdesk.desk.evaluation import evaluate, read_labelled
 from frontdesk.domain.messages import HistoryItem
 from frontdesk.domain.ports import Subject
 from frontdesk.settings import ROOT
-from frontdesk.triage.lexicon import LANGUAGES, lexicon
-from frontdesk.triage.rules import RulesAnalyser, is_trivial, judge
+from frontdesk.triage.lexicon import LANGUAGES, Hit, lexicon
+from frontdesk.triage.rules import RulesAnalyser, _unmasked, is_trivial, judge
 
 BUSINESS = load_business(ROOT / "business.example.toml")
 
@@ -65,6 +65,12 @@ def test_danger_is_always_near_the_top(text: str) -> None:
 def test_politeness_does_not_hide_danger(text: str) -> None:
     """People say “no rush” out of habit."""
     assert _urgency(text) >= 8
+
+
+def test_words_within_a_calming_phrase_are_not_counted() -> None:
+    """“No emergency” names the emergency only to deny it; the same word elsewhere counts."""
+    hits = [Hit(0, 2, "calm"), Hit(1, 2, "emergency"), Hit(1, 2, "safety"), Hit(5, 6, "outage")]
+    assert set(_unmasked(hits)) == {"calm", "outage"}
 
 
 def test_capitals_marks_and_drawn_out_letters_count() -> None:
