@@ -52,7 +52,7 @@ lock: $(VENV)/.dev ## renew the lock files
 	    --no-emit-index-url --upgrade --extra $$extra ../pyproject.toml -o $$target; done
 	cd connector-node && npm update --package-lock-only
 	cd connector-node && node -e 'const fs = require("fs"), file = "package-lock.json", lock = JSON.parse(fs.readFileSync(file)); \
-	  for (const entry of Object.values(lock.packages)) { delete entry.funding; delete entry.resolved } \
+	  for (const entry of Object.values(lock.packages)) { for (const name of ["funding", "licenses", "resolved"]) delete entry[name]; if (typeof entry.license === "object") delete entry.license } \
 	  fs.writeFileSync(file, JSON.stringify(lock, null, 2) + "\n")'
 
 clean: down ## remove what can be made again; data under var/ stays

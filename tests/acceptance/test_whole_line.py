@@ -113,9 +113,7 @@ async def test_a_page_that_was_faster_than_the_library_still_becomes_ready(tmp_p
     async with phone.serving():
         system = System(tmp_path, phone)
         async with system.running():
-            await system.connection("qr")
-            await phone.scan()
-            await system.connection("ready")
+            await system.link()
             await system.stop_connector()
             await system.start_connector()
             await system.connection("ready")
@@ -128,9 +126,7 @@ async def test_nothing_is_lost_while_the_backend_is_away(tmp_path: Path) -> None
     async with phone.serving():
         system = System(tmp_path, phone)
         async with system.running():
-            await system.connection("qr")
-            await phone.scan()
-            await system.connection("ready")
+            await system.link()
             port = system.environment["BACKEND_PORT"]
             await system.stop_connector()
             system.environment["BACKEND_PORT"] = "9"
@@ -157,11 +153,7 @@ async def test_unlinking_on_the_phone_leads_to_a_new_code(tmp_path: Path) -> Non
     async with phone.serving():
         system = System(tmp_path, phone)
         async with system.running():
-            await system.connection("qr")
-            await phone.scan()
-            await system.connection("ready")
+            await system.link()
             await phone.command("unlink")
             await phone.reported("qr", count=2)
-            await system.connection("qr")
-            await phone.scan()
-            await system.connection("ready")
+            await system.link()

@@ -102,6 +102,12 @@ class System:
         result: dict[str, Any] = await self.until(found, f"the connection to be {state}")
         return result
 
+    async def link(self) -> dict[str, Any]:
+        """Wait for the code, scan it, and wait until the account is linked."""
+        await self.connection("qr")
+        await self.phone.scan()
+        return await self.connection("ready")
+
     async def processed(self, message_id: str) -> dict[str, Any]:
         """Wait until a message is processed; the message as the API gives it, history included."""
 

@@ -8,16 +8,14 @@ from pydantic.json_schema import models_json_schema
 
 from frontdesk import __version__
 from frontdesk.channels.whatsapp_web import WebhookPayload
-from frontdesk.web.documents import (
-    AcceptedDocument,
-    HealthDocument,
-    MessageDocument,
-    MessagesDocument,
-    ProblemDocument,
-    ResultDocument,
-    StatsDocument,
-)
+from frontdesk.web import documents
 
+# Every document of that module is described: one that is added there needs no second mention.
+_ANSWERS = tuple(
+    model
+    for name, model in vars(documents).items()
+    if name.endswith("Document") and isinstance(model, type) and issubclass(model, BaseModel)
+)
 REFERENCE = "#/components/schemas/{model}"
 
 
@@ -46,18 +44,7 @@ def document() -> dict[str, Any]:
     _, schemas = models_json_schema(
         [
             (WebhookPayload, "validation"),
-            *(
-                (model, "serialization")
-                for model in (
-                    AcceptedDocument,
-                    HealthDocument,
-                    MessageDocument,
-                    MessagesDocument,
-                    ProblemDocument,
-                    ResultDocument,
-                    StatsDocument,
-                )
-            ),
+            *((model, "serialization") for model in _ANSWERS),
         ],
         ref_template=REFERENCE,
     )
@@ -85,8 +72,8 @@ def document() -> dict[str, Any]:
             "content": {"application/json": {"schema": {"$ref": "#/components/schemas/WebhookPayload"}}},
         },
         "responses": {
-            "200": _json(ResultDocument, RESULT),
-            "202": _json(AcceptedDocument, "The message is stored; its result will be at Location"),
+            "200": _json(documents.ResultDocument, RESULT),
+            "202": _json(documents.AcceptedDocument, "The message is stored; its result will be at Location"),
             "400": _problem("Not JSON"),
             "413": _problem("The body is too large"),
             "415": _problem("The body is not UTF-8"),
@@ -96,8 +83,8 @@ def document() -> dict[str, Any]:
         },
     }
     health = {
-        "200": _json(HealthDocument, "Messages are taken"),
-        "503": _json(HealthDocument, "Messages cannot be taken"),
+        "200": _json(documents.HealthDocument, "Messages are taken"),
+        "503": _json(documents.HealthDocument, "Messages cannot be taken"),
     }
     secured: dict[str, Any] = {"security": [{"token": []}]}
     return {
@@ -113,7 +100,7 @@ def document() -> dict[str, Any]:
             "/messages": _get(
                 "The newest messages",
                 {
-                    "200": _json(MessagesDocument, "Newest first"),
+                    "200": _json(documents.MessagesDocument, "Newest first"),
                     "422": _problem("The limit is wrong"),
                     **UNAUTHENTICATED,
                 },
@@ -123,8 +110,8 @@ def document() -> dict[str, Any]:
             "/messages/{id}": _get(
                 "One message with its history and result",
                 {
-                    "200": _json(MessageDocument, RESULT),
-                    "202": _json(MessageDocument, "The message is being worked on"),
+                    "200": _json(documents.MessageDocument, RESULT),
+                    "202": _json(documents.MessageDocument, "The message is being worked on"),
                     "404": _problem("There is no such message"),
                     **UNAUTHENTICATED,
                 },
@@ -142,7 +129,9 @@ def document() -> dict[str, Any]:
                 },
                 **secured,
             ),
-            "/stats": _get("The last 24 hours", {"200": _json(StatsDocument, "Figures"), **UNAUTHENTICATED}, **secured),
+            "/stats": _get(
+                "The last 24 hours", {"200": _json(documents.StatsDocument, "Figures"), **UNAUTHENTICATED}, **secured
+            ),
             "/health": {"get": {"summary": "Alive, and with a key the state of every part", "responses": health}},
             "/ready": {"get": {"summary": "Whether messages are taken", "responses": health}},
             "/metrics": _get(
