@@ -22,12 +22,44 @@ CREATE TABLE contacts (
 	PRIMARY KEY (id)
 )ENGINE=InnoDB CHARSET=utf8mb4 COLLATE utf8mb4_bin;
 
+CREATE TABLE counters (
+	name VARBINARY(64) NOT NULL,
+	value BIGINT NOT NULL,
+	PRIMARY KEY (name)
+)ENGINE=InnoDB CHARSET=utf8mb4 COLLATE utf8mb4_bin;
+
 CREATE TABLE critical_groups (
 	id INTEGER NOT NULL AUTO_INCREMENT,
 	group_key VARBINARY(255) NOT NULL,
 	created_at DATETIME(6) NOT NULL,
 	PRIMARY KEY (id),
 	CONSTRAINT uq_critical_groups_group_key UNIQUE (group_key)
+)ENGINE=InnoDB CHARSET=utf8mb4 COLLATE utf8mb4_bin;
+
+CREATE TABLE duties (
+	name VARBINARY(64) NOT NULL,
+	version BIGINT NOT NULL,
+	claimed_version BIGINT NOT NULL,
+	owner VARBINARY(16),
+	ready_at DATETIME(6),
+	paced_until DATETIME(6),
+	PRIMARY KEY (name)
+)ENGINE=InnoDB CHARSET=utf8mb4 COLLATE utf8mb4_bin;
+
+CREATE INDEX ix_duties_ready_at ON duties (ready_at);
+
+CREATE TABLE events (
+	id BIGINT NOT NULL AUTO_INCREMENT,
+	number BIGINT,
+	type VARCHAR(32) NOT NULL,
+	account_id INTEGER,
+	conversation_id BIGINT,
+	message_id BIGINT,
+	outbox_id BIGINT,
+	data TEXT NOT NULL,
+	created_at DATETIME(6) NOT NULL,
+	PRIMARY KEY (id),
+	CONSTRAINT uq_events_number UNIQUE (number)
 )ENGINE=InnoDB CHARSET=utf8mb4 COLLATE utf8mb4_bin;
 
 CREATE TABLE important_customers (
@@ -108,6 +140,37 @@ CREATE TABLE message_history (
 	FOREIGN KEY(conversation_id) REFERENCES conversations (id)
 )ENGINE=InnoDB CHARSET=utf8mb4 COLLATE utf8mb4_bin;
 
+CREATE TABLE outbox (
+	id BIGINT NOT NULL AUTO_INCREMENT,
+	account_id INTEGER NOT NULL,
+	conversation_id BIGINT NOT NULL,
+	idempotency_key VARBINARY(128) NOT NULL,
+	recipient VARBINARY(255) NOT NULL,
+	content MEDIUMTEXT NOT NULL,
+	is_automatic BOOL NOT NULL,
+	state VARCHAR(16) NOT NULL,
+	attempts INTEGER NOT NULL,
+	due_at DATETIME(6),
+	error TEXT,
+	channel_message_id VARBINARY(255),
+	trace VARBINARY(64),
+	created_at DATETIME(6) NOT NULL,
+	sent_at DATETIME(6),
+	changed_at DATETIME(6) NOT NULL,
+	PRIMARY KEY (id),
+	CONSTRAINT uq_outbox_account_id_idempotency_key UNIQUE (account_id, idempotency_key),
+	FOREIGN KEY(account_id) REFERENCES accounts (id),
+	FOREIGN KEY(conversation_id) REFERENCES conversations (id)
+)ENGINE=InnoDB CHARSET=utf8mb4 COLLATE utf8mb4_bin;
+
+CREATE INDEX ix_outbox_account_id_channel_message_id ON outbox (account_id, channel_message_id);
+
+CREATE INDEX ix_outbox_account_id_state_id ON outbox (account_id, state, id);
+
+CREATE INDEX ix_outbox_conversation_id_state_id ON outbox (conversation_id, state, id);
+
+CREATE INDEX ix_outbox_state_id ON outbox (state, id);
+
 CREATE TABLE webhook_messages (
 	id BIGINT NOT NULL AUTO_INCREMENT,
 	account_id INTEGER NOT NULL,
@@ -134,6 +197,7 @@ CREATE TABLE webhook_messages (
 	error TEXT,
 	created_at DATETIME(6) NOT NULL,
 	processed_at DATETIME(6),
+	trace VARBINARY(64),
 	PRIMARY KEY (id),
 	CONSTRAINT uq_webhook_messages_account_id_message_id UNIQUE (account_id, message_id),
 	FOREIGN KEY(account_id) REFERENCES accounts (id),
@@ -205,4 +269,4 @@ CREATE TABLE alembic_version (
 	PRIMARY KEY (version_num)
 );
 
-INSERT INTO alembic_version (version_num) VALUES ('0001');
+INSERT INTO alembic_version (version_num) VALUES ('0002');

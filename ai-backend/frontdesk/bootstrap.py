@@ -6,7 +6,7 @@ import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import structlog
@@ -15,20 +15,26 @@ from aiohttp import web
 from frontdesk.agentkit.agent import Writer, load_agent
 from frontdesk.agentkit.hub import Hub
 from frontdesk.agentkit.service import AgentService, Answering
-from frontdesk.channels.whatsapp_web import Connector
+from frontdesk.channels.whatsapp_web import Connector, address_of
 from frontdesk.config.business import load_business
 from frontdesk.config.manifests import load_manifests
 from frontdesk.desk import seeding
+from frontdesk.desk.sending import Sender
 from frontdesk.domain.agents import Manifest
 from frontdesk.domain.business import Business
 from frontdesk.domain.errors import ConfigurationError
-from frontdesk.domain.ports import Analyser
+from frontdesk.domain.ports import Analyser, Wakeups
 from frontdesk.model.analysers import DecisionsAnalyser, chat_analyser, words_analyser
 from frontdesk.model.client import ModelClient, Style
 from frontdesk.model.prices import price_table
+from frontdesk.pipeline.accept import Acceptor
 from frontdesk.pipeline.completions import Completions
+from frontdesk.pipeline.deliver import Deliverer
+from frontdesk.pipeline.feed import Feed
 from frontdesk.pipeline.process import Processor
 from frontdesk.pipeline.worker import Worker
+from frontdesk.queues.local import LocalWakeups
+from frontdesk.queues.rabbitmq import INCOMING, OUTGOING, RabbitMQ
 from frontdesk.routing.dispatch import Dispatcher
 from frontdesk.settings import ROOT, Settings
 from frontdesk.store.database import Database, open_database
@@ -119,25 +125,56 @@ def assessor_of(settings: Settings, business: Business, client: ModelClient | No
 
 
 @dataclass(kw_only=True)
+class Pipeline:
+    """The parts that take messages through the stages and to their recipients, wired."""
+
+    database: Database
+    business: Business
+    assessor: Assessor
+    dispatcher: Dispatcher
+    connector: Connector
+    completions: Completions
+    feed: Feed
+    processor: Processor
+    worker: Worker
+
+    def stop(self) -> None:
+        """Take up nothing more, and let go of all who wait for something."""
+        self.worker.stop()
+        self.feed.stop()
+        self.completions.close()
+
+
+@dataclass(kw_only=True)
 class Backend:
-    """A wired backend: the application to serve and the worker behind it."""
+    """A wired backend: the application to serve, and the pipeline behind it."""
 
     app: web.Application
     desk: Desk
-    worker: Worker
-    processor: Processor
+    pipeline: Pipeline
+
+    def stop(self) -> None:
+        """Become unready at once; what is in hand is finished or given back when the backend is left."""
+        self.desk.is_stopping = True
+        self.pipeline.stop()
+
+    @property
+    def worker(self) -> Worker:
+        """The worker, whether it runs here or not."""
+        return self.pipeline.worker
+
+    @property
+    def processor(self) -> Processor:
+        """What takes a message through its stages."""
+        return self.pipeline.processor
 
 
 @asynccontextmanager
-async def backend(settings: Settings, *, clock: Callable[[], datetime] = utc_now) -> AsyncIterator[Backend]:
-    """Build the backend, run its worker, and take everything down again. The schema must be there."""
+async def _pipeline(settings: Settings, clock: Callable[[], datetime]) -> AsyncIterator[Pipeline]:
     async with AsyncExitStack() as stack:
         business = business_of(settings)
         database = database_of(settings)
         stack.push_async_callback(database.close)
-        await seeding.seed(
-            database, settings.seeded_customers, settings.seeded_groups, region=settings.default_region, now=clock()
-        )
         client = model_client_of(settings)
         if client is not None:
             stack.push_async_callback(client.close)
@@ -151,52 +188,149 @@ async def backend(settings: Settings, *, clock: Callable[[], datetime] = utc_now
         dispatcher = Dispatcher(manifests, caller, {item.name: _breaker(item.name, settings) for item in manifests})
         assessor = assessor_of(settings, business, client)
         completions = Completions()
+        feed = Feed(database=database, completions=completions)
         processor = Processor(
             database=database,
             assessor=assessor,
             dispatcher=dispatcher,
             completions=completions,
+            announce=feed.announce,
             max_attempts=settings.max_attempts,
             retry_base_s=settings.retry_base_s,
             retry_max_s=settings.retry_max_s,
             clock=clock,
         )
+        deliverer = Deliverer(
+            database=database,
+            channel=connector,
+            business=business,
+            send_per_minute=settings.send_per_minute,
+            max_attempts=settings.max_attempts,
+            retry_base_s=settings.retry_base_s,
+            expires_after=timedelta(hours=settings.send_within_hours),
+            announce=feed.announce,
+            clock=clock,
+        )
         worker = Worker(
             database=database,
             processor=processor,
+            deliverer=deliverer,
             concurrency=settings.worker_concurrency,
             lease_s=settings.lease_s,
             sweep_interval_s=settings.sweep_interval_s,
             rerate_interval_s=settings.rerate_interval_s,
+            rerate_per_minute=settings.rerate_per_minute,
             clock=clock,
         )
-        desk = Desk(
-            settings=settings,
+        running = asyncio.create_task(feed.run())
+        running.add_done_callback(_part_ended)
+        stack.push_async_callback(_finished, running)
+        stack.callback(feed.stop)
+        yield Pipeline(
             database=database,
+            business=business,
             assessor=assessor,
             dispatcher=dispatcher,
             connector=connector,
             completions=completions,
-            gate=Gate(api_token=settings.api_token, accounts=settings.accounts),
-            wake=worker.wake,
-            clock=clock,
-            business_name=business.name,
+            feed=feed,
+            processor=processor,
+            worker=worker,
         )
-        running = asyncio.create_task(worker.run())
-        running.add_done_callback(_worker_ended)
-        stack.push_async_callback(_stop, worker, running)
-        yield Backend(app=build_app(desk), desk=desk, worker=worker, processor=processor)
 
 
-def _worker_ended(running: asyncio.Task[None]) -> None:
+@asynccontextmanager
+async def _working(built: Pipeline, settings: Settings, rabbitmq: RabbitMQ | None) -> AsyncIterator[None]:
+    """Run the worker, fed by RabbitMQ where there is one, and end it when left."""
+
+    async def work(_: int) -> None:
+        await built.worker.work_on_one()
+
+    async def send(_: int) -> None:
+        built.worker.wake_to_send()
+
+    async with AsyncExitStack() as stack:
+        running = asyncio.create_task(built.worker.run())
+        running.add_done_callback(_part_ended)
+        stack.push_async_callback(_finished, running)
+        if rabbitmq is not None:
+            consumers = ((INCOMING, work, settings.worker_concurrency), (OUTGOING, send, 1))
+            consuming = asyncio.create_task(rabbitmq.run(consumers))
+            stack.push_async_callback(_cancelled, consuming)
+        stack.callback(built.worker.stop)
+        yield
+
+
+@asynccontextmanager
+async def worker(settings: Settings, *, clock: Callable[[], datetime] = utc_now) -> AsyncIterator[Pipeline]:
+    """Build a worker without HTTP, run it, and take it down again. The schema must be there."""
+    async with _pipeline(settings, clock) as built:
+        rabbitmq = RabbitMQ(settings.rabbitmq_url, fallback=built.worker.wake) if settings.rabbitmq_url else None
+        async with _working(built, settings, rabbitmq):
+            yield built
+
+
+@asynccontextmanager
+async def backend(settings: Settings, *, clock: Callable[[], datetime] = utc_now) -> AsyncIterator[Backend]:
+    """Build the backend, run its worker if it has one, and take everything down again. The schema must be there."""
+    async with AsyncExitStack() as stack:
+        built = await stack.enter_async_context(_pipeline(settings, clock))
+        await seeding.seed(
+            built.database,
+            settings.seeded_customers,
+            settings.seeded_groups,
+            region=settings.default_region,
+            now=clock(),
+        )
+        rabbitmq: RabbitMQ | None = None
+        wakeups: Wakeups = LocalWakeups(incoming=built.worker.wake, outgoing=built.worker.wake_to_send)
+        if settings.rabbitmq_url:
+            wakeups = rabbitmq = RabbitMQ(settings.rabbitmq_url, fallback=built.worker.wake)
+        acceptor = Acceptor(
+            database=built.database,
+            wakeups=wakeups,
+            most_waiting=settings.max_waiting,
+            announce=built.feed.announce,
+            clock=clock,
+        )
+        sender = Sender(
+            database=built.database, address_of=address_of, wakeups=wakeups, announce=built.feed.announce, clock=clock
+        )
+        desk = Desk(
+            settings=settings,
+            database=built.database,
+            assessor=built.assessor,
+            dispatcher=built.dispatcher,
+            connector=built.connector,
+            completions=built.completions,
+            acceptor=acceptor,
+            sender=sender,
+            feed=built.feed,
+            gate=Gate(api_token=settings.api_token, accounts=settings.accounts),
+            clock=clock,
+            business_name=built.business.name,
+        )
+        if settings.embedded_worker:
+            await stack.enter_async_context(_working(built, settings, rabbitmq))
+        elif rabbitmq is not None:
+            stack.push_async_callback(_cancelled, asyncio.create_task(rabbitmq.run()))
+        stack.push_async_callback(acceptor.close)
+        yield Backend(app=build_app(desk), desk=desk, pipeline=built)
+
+
+def _part_ended(running: asyncio.Task[None]) -> None:
     """A backend that takes messages and never works on them is worse than one that is started anew."""
     if not running.cancelled() and (error := running.exception()) is not None:
-        log.critical("worker_ended", exc_info=error)
+        log.critical("part_ended", exc_info=error)
         os.kill(os.getpid(), signal.SIGTERM)
 
 
-async def _stop(worker: Worker, running: asyncio.Task[None]) -> None:
-    worker.stop()
+async def _finished(running: asyncio.Task[None]) -> None:
+    await asyncio.gather(running, return_exceptions=True)
+
+
+async def _cancelled(running: asyncio.Task[None]) -> None:
+    running.cancel()
     await asyncio.gather(running, return_exceptions=True)
 
 

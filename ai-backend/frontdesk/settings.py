@@ -76,6 +76,8 @@ class Settings(BaseSettings):
         default=60, gt=0, description="How often messages that rules judged in an outage are rated again"
     )
 
+    rerate_per_minute: float = Field(default=60, gt=0, description="How many of them in a minute, at most")
+
     # Taking and working
     max_body_bytes: int = Field(default=1_048_576, ge=1024, description="Largest body that the API takes")
     max_history_items: int = Field(default=100, ge=0, le=100, description="Most history items in one webhook")
@@ -84,12 +86,24 @@ class Settings(BaseSettings):
     )
     max_wait_s: float = Field(default=60, ge=0, le=300, description="The longest that a caller may ask to wait")
     max_waiting: int = Field(default=2000, ge=1, description="Webhooks in hand at once; one more is asked to come back")
-    worker_concurrency: int = Field(default=8, ge=1, le=256, description="Conversations worked on at once")
+    embedded_worker: bool = Field(
+        default=True, description="Work in the process of the backend; false where `frontdesk worker` does"
+    )
+    rabbitmq_url: str | None = Field(
+        default=None, description="amqp://user:password@host:5672/vhost wakes workers on other machines at once"
+    )
+    worker_concurrency: int = Field(default=16, ge=1, le=256, description="Conversations worked on at once")
     lease_s: float = Field(default=60, gt=1, description="How long a conversation is held without a sign of life")
     max_attempts: int = Field(default=8, ge=1, le=100, description="Attempts before a message is parked as failed")
     retry_base_s: float = Field(default=2, gt=0, description="First pause before a repeat; it doubles each time")
     retry_max_s: float = Field(default=900, gt=0, description="Longest pause before a repeat")
     sweep_interval_s: float = Field(default=5, gt=0, description="How often the store is asked for what is due")
+    send_per_minute: float = Field(
+        default=20, gt=0, le=600, description="Messages that an account sends in a minute; bursts get accounts banned"
+    )
+    send_within_hours: float = Field(
+        default=24, gt=0, description="A message that could not be sent for so long fails: nobody waits for it any more"
+    )
     agent_timeout_s: float = Field(default=30, gt=0, description="Patience with one call to an agent")
     agent_attempts: int = Field(
         default=2, ge=1, le=10, description="Calls to an agent in a row before it counts as down"
@@ -107,6 +121,9 @@ class Settings(BaseSettings):
     )
 
     # Telling
+    otel_exporter_otlp_endpoint: str | None = Field(
+        default=None, description="Where traces go (OTLP over HTTP), as http://127.0.0.1:4318; unset means no traces"
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="Least serious log line"
     )

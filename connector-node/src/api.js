@@ -1,7 +1,8 @@
 /** The connector's own API, for the backend: state, QR code, send a text. Loopback and a bearer token. */
-import { timingSafeEqual } from 'node:crypto'
+import { randomUUID, timingSafeEqual } from 'node:crypto'
 import http from 'node:http'
 import { messageId } from './identity.js'
+import { UnknownOutcome } from './sends.js'
 import { within } from './within.js'
 
 const MAX_BODY = 64 * 1024
@@ -19,6 +20,8 @@ class Problem extends Error {
     this.status = status
     this.code = code
     this.headers = headers
+    // Whether the text certainly did not leave: then the same key may be tried again.
+    this.notSent = status !== 504
   }
 }
 
@@ -27,6 +30,7 @@ class Problem extends Error {
  * @property {import('./session.js').Session} session
  * @property {import('./delivery.js').Delivery} delivery
  * @property {import('./spool.js').Spool} spool
+ * @property {import('./sends.js').Sends} sends
  * @property {import('pino').Logger} log
  */
 
@@ -35,9 +39,37 @@ class Problem extends Error {
  * @param {Parts} parts
  * @returns {http.Server}
  */
-export function createApi (settings, { session, delivery, spool, log }) {
+export function createApi (settings, { session, delivery, spool, sends, log }) {
   /** @type {number[]} */
   const sent = []
+
+  /**
+   * @param {string} chat
+   * @param {string} text
+   */
+  async function send (chat, text) {
+    const client = session.client
+    if (session.state !== 'ready' || !client) throw new Problem(503, 'not_ready', 'WhatsApp is not connected', { 'retry-after': '10' })
+    const now = Date.now()
+    while (sent.length && sent[0] < now - 60_000) sent.shift()
+    if (sent.length >= settings.sendPerMinute) {
+      throw new Problem(429, 'too_many', 'this account has sent enough for a minute', { 'retry-after': String(Math.ceil((sent[0] + 60_000 - now) / 1000)) })
+    }
+    // Counted before it is sent: requests that wait for the page at the same time count, too.
+    sent.push(now)
+    const isKnown = !chat.endsWith('@c.us') || await within(settings.callTimeoutMs, client.getNumberId(chat), SLOW).catch((error) => {
+      log.warn({ reason: String(error) }, 'number_not_looked_up')
+      throw new Problem(503, 'not_ready', 'WhatsApp Web does not answer', { 'retry-after': '10' })
+    })
+    if (!isKnown) throw new Problem(422, 'number_not_on_whatsapp', 'this number is not on WhatsApp')
+    // Sending marks the chat as read by default; only an answer of a person or an agent should.
+    const message = await within(settings.callTimeoutMs, client.sendMessage(chat, text, { sendSeen: false }), SLOW).catch((error) => {
+      log.warn({ reason: String(error) }, 'send_unclear')
+      throw new Problem(504, 'unknown_outcome', 'WhatsApp Web did not confirm in time; the message may have been sent')
+    })
+    if (!message) throw new Problem(502, 'not_sent', 'WhatsApp Web did not take the message')
+    return messageId(/** @type {any} */ (message.id))
+  }
 
   /** @type {Record<string, (request: http.IncomingMessage) => Promise<[number, object]>>} */
   const routes = {
@@ -59,29 +91,21 @@ export function createApi (settings, { session, delivery, spool, log }) {
       const { chat_id: chat, text } = await readJson(request)
       if (typeof chat !== 'string' || !/^\d+@(c\.us|lid|g\.us)$/.test(chat)) throw new Problem(422, 'invalid_input', 'chat_id: must be an id such as 15550100@c.us')
       if (typeof text !== 'string' || !text.trim() || text.length > 65_536) throw new Problem(422, 'invalid_input', 'text: must be a text of at most 65536 characters')
-      const client = session.client
-      if (session.state !== 'ready' || !client) throw new Problem(503, 'not_ready', 'WhatsApp is not connected', { 'retry-after': '10' })
-      const now = Date.now()
-      while (sent.length && sent[0] < now - 60_000) sent.shift()
-      if (sent.length >= settings.sendPerMinute) {
-        throw new Problem(429, 'too_many', 'this account has sent enough for a minute', { 'retry-after': String(Math.ceil((sent[0] + 60_000 - now) / 1000)) })
-      }
-      // Counted before it is sent: requests that wait for the page at the same time count, too.
-      sent.push(now)
-      const isKnown = !chat.endsWith('@c.us') || await within(settings.callTimeoutMs, client.getNumberId(chat), SLOW)
-      if (!isKnown) throw new Problem(422, 'number_not_on_whatsapp', 'this number is not on WhatsApp')
-      // Sending marks the chat as read by default; only an answer of a person or an agent should.
-      const message = await within(settings.callTimeoutMs, client.sendMessage(chat, text, { sendSeen: false }), SLOW).catch((error) => {
-        log.warn({ reason: String(error) }, 'send_unclear')
-        throw new Problem(504, 'unknown_outcome', 'WhatsApp Web did not confirm in time; the message may have been sent')
+      const key = String(request.headers['idempotency-key'] ?? '').trim() || randomUUID()
+      const id = await sends.once(key, chat, () => send(chat, text)).catch((error) => {
+        if (error instanceof UnknownOutcome) throw new Problem(504, 'unknown_outcome', 'the connector ended while it was sending this; it may have been sent')
+        throw error
       })
-      if (!message) throw new Problem(502, 'not_sent', 'WhatsApp Web did not take the message')
-      return [201, { message_id: messageId(/** @type {any} */ (message.id)) }]
+      return [201, { message_id: id }]
+    },
+    'GET /messages/': async (request) => {
+      const found = await sends.find(decodeURIComponent(path(request).slice('/messages/'.length)))
+      return [200, found ?? { state: 'not_sent' }]
     }
   }
 
   return http.createServer(async (request, response) => {
-    const route = `${request.method} ${request.url?.split('?')[0]}`
+    const route = `${request.method} ${path(request).replace(/^(\/messages\/).+$/, '$1')}`
     try {
       if (!(route in routes)) throw new Problem(404, 'not_found', 'there is nothing at this address')
       if (route !== 'GET /health') checkToken(request, settings.token)
@@ -94,6 +118,11 @@ export function createApi (settings, { session, delivery, spool, log }) {
       answer(response, problem.status, { title: problem.code, status: problem.status, code: problem.code, detail: problem.message })
     }
   })
+}
+
+/** @param {http.IncomingMessage} request */
+function path (request) {
+  return request.url?.split('?')[0] ?? '/'
 }
 
 /**

@@ -1,8 +1,9 @@
 /** Delivers the spool to the backend: signed, one message at a time per chat, for as long as it takes. */
+import { randomBytes } from 'node:crypto'
 import { setTimeout } from 'node:timers/promises'
 import PQueue from 'p-queue'
 import pRetry, { AbortError } from 'p-retry'
-import { Webhook } from 'standardwebhooks'
+import { signed } from './signed.js'
 
 /** Refusals that can end: the rest of the 4xx are for good. */
 const TEMPORARY = new Set([401, 403, 404, 408, 409, 425, 429])
@@ -177,6 +178,11 @@ export class Delivery {
   }
 }
 
+/** @returns {string} a W3C traceparent: the trace of a message begins here */
+function newTrace () {
+  return `00-${randomBytes(16).toString('hex')}-${randomBytes(8).toString('hex')}-01`
+}
+
 /**
  * Post one message; the backend has committed it when this resolves.
  * @param {import('./capture.js').Payload} payload
@@ -187,18 +193,11 @@ export class Delivery {
 export async function post (payload, { url, secret, requestTimeoutMs = 30_000 }, prefer = 'respond-async') {
   // Lone surrogates cannot be sent as UTF-8, and the signature must be over what is sent.
   const body = Buffer.from(JSON.stringify(payload)).toString()
-  const now = new Date()
   const response = await fetch(`${url}/webhook`, {
     method: 'POST',
     body,
     signal: AbortSignal.timeout(requestTimeoutMs),
-    headers: {
-      'content-type': 'application/json',
-      prefer,
-      'webhook-id': payload.message_id.replace(/[^\x21-\x7e]/g, '_'),
-      'webhook-timestamp': String(Math.floor(now.getTime() / 1000)),
-      'webhook-signature': new Webhook(secret).sign(payload.message_id.replace(/[^\x21-\x7e]/g, '_'), now, body)
-    }
+    headers: { prefer, traceparent: newTrace(), ...signed(secret, payload.message_id, body) }
   }).catch((error) => { throw new Error(`the backend cannot be reached (${error.cause?.code ?? error.name})`) })
   const text = await response.text()
   if (response.ok) return JSON.parse(text)

@@ -3,12 +3,14 @@ import { once } from 'node:events'
 import path from 'node:path'
 import pino from 'pino'
 import qrcode from 'qrcode-terminal'
+import { Acknowledgements } from './acknowledgements.js'
 import { createApi } from './api.js'
 import { findBrowser } from './browser.js'
 import { Delivery, post } from './delivery.js'
 import { CriticalGroups } from './groups.js'
 import { Intake } from './intake.js'
 import { sampleMessages } from './samples.js'
+import { Sends } from './sends.js'
 import { Session } from './session.js'
 import { loadSettings } from './settings.js'
 import { Spool } from './spool.js'
@@ -30,11 +32,15 @@ async function serve (settings) {
   const session = new Session(settings, log)
   const intake = new Intake({ settings, delivery, criticalGroups: () => groups.list(), log })
   session.on('message', (message) => intake.take(message, session.client))
+  const acks = new Acknowledgements(settings, log)
+  session.on('ack', (message, ack) => acks.report(message, ack))
   session.on('state', (state) => {
     if (state === 'qr' && session.qr) qrcode.generate(session.qr, { small: true })
   })
 
-  const server = createApi(settings, { session, delivery, spool, log })
+  const sends = new Sends(path.join(settings.varDir, 'sends'))
+  await sends.tidy().catch((error) => log.warn({ reason: String(error) }, 'sends_not_tidied'))
+  const server = createApi(settings, { session, delivery, spool, sends, log })
   server.listen(settings.port, settings.host)
   await once(server, 'listening')
   log.info({ host: settings.host, port: /** @type {any} */ (server.address()).port }, 'serving')
@@ -51,6 +57,7 @@ async function serve (settings) {
     // What has arrived gets its surroundings while the page can still be asked.
     await within(CAPTURE_PATIENCE_MS, intake.idle(), 'captures took too long').catch((error) => log.warn({ reason: String(error) }, 'stopping'))
     groups.stop()
+    acks.stop()
     await session.stop()
     delivery.stop()
     process.exit(0)

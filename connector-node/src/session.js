@@ -14,7 +14,7 @@ const FAILED_PROBES = 4
 
 /** @typedef {'starting' | 'qr' | 'authenticated' | 'ready' | 'disconnected' | 'auth_failure'} State */
 
-/** Emits `message` (a whatsapp-web.js Message) and `state`. */
+/** Emits `message` (a whatsapp-web.js Message), `ack` (a message of ours and its MessageAck) and `state`. */
 export class Session extends EventEmitter {
   /** @type {State} */ state = 'starting'
   /** @type {string | null} */ qr = null
@@ -101,6 +101,7 @@ export class Session extends EventEmitter {
     })
     client.on('message', (message) => { if (current()) this.emit('message', message) })
     client.on('message_create', (message) => { if (current() && message.fromMe) this.emit('message', message) })
+    client.on('message_ack', (message, ack) => { if (current() && message.fromMe) this.emit('ack', message, ack) })
     client.on('auth_failure', (reason) => { if (current()) this.#fail(client, new Error(String(reason)), 'auth_failure') })
     client.on('disconnected', (reason) => {
       if (!current()) return

@@ -3,8 +3,9 @@
  * not there. Names sort by capture.
  */
 import { mkdirSync, readdirSync } from 'node:fs'
-import { open, readFile, rename, rm } from 'node:fs/promises'
+import { readFile, rm } from 'node:fs/promises'
 import path from 'node:path'
+import { writeDurably } from './durable.js'
 
 const SUFFIX = '.json'
 
@@ -30,7 +31,7 @@ export class Spool {
   async add (entry) {
     this.#last = Math.max(this.#last + 1, Date.now() * 1000)
     const name = `${String(this.#last).padStart(17, '0')}${SUFFIX}`
-    await this.#write(path.join(this.#directory, name), JSON.stringify(entry))
+    await writeDurably(path.join(this.#directory, name), JSON.stringify(entry))
     return name
   }
 
@@ -40,7 +41,7 @@ export class Spool {
    * @param {Entry} entry
    */
   async replace (name, entry) {
-    await this.#write(path.join(this.#directory, name), JSON.stringify(entry))
+    await writeDurably(path.join(this.#directory, name), JSON.stringify(entry))
   }
 
   /** @returns {string[]} the names of all waiting messages, oldest first */
@@ -77,30 +78,8 @@ export class Spool {
   async refuse (name, reason) {
     const from = path.join(this.#directory, name)
     const text = await readFile(from, 'utf8')
-    await this.#write(path.join(this.#dead, name), JSON.stringify({ reason, entry: parsed(text) }))
+    await writeDurably(path.join(this.#dead, name), JSON.stringify({ reason, entry: parsed(text) }))
     await rm(from, { force: true })
-  }
-
-  /**
-   * @param {string} target
-   * @param {string} text
-   */
-  async #write (target, text) {
-    const aside = `${target}.tmp`
-    const file = await open(aside, 'w', 0o600)
-    try {
-      await file.writeFile(text)
-      await file.sync()
-    } finally {
-      await file.close()
-    }
-    await rename(aside, target)
-    const directory = await open(path.dirname(target), 'r')
-    try {
-      await directory.sync()
-    } finally {
-      await directory.close()
-    }
   }
 }
 

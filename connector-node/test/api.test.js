@@ -2,8 +2,9 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { after, before, describe, test } from 'node:test'
 import { createApi } from '../src/api.js'
+import { Sends } from '../src/sends.js'
 import { loadSettings } from '../src/settings.js'
-import { settings, silent } from './support.js'
+import { settings, silent, temporary } from './support.js'
 
 /** @type {any[]} */
 const sent = []
@@ -19,7 +20,7 @@ const session = /** @type {any} */ ({
   }
 })
 const configured = settings({ sendPerMinute: 2 })
-const server = createApi(configured, { session, delivery: /** @type {any} */ ({ waiting: 3 }), spool: /** @type {any} */ ({ refused: 1 }), log: silent })
+const server = createApi(configured, { session, delivery: /** @type {any} */ ({ waiting: 3 }), spool: /** @type {any} */ ({ refused: 1 }), sends: new Sends(temporary()), log: silent })
 let url = ''
 
 /**

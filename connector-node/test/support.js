@@ -1,4 +1,6 @@
-import { readFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import os from 'node:os'
+import path from 'node:path'
 import pino from 'pino'
 
 const { cases } = JSON.parse(readFileSync(new URL('fixtures/message_shapes.json', import.meta.url), 'utf8'))
@@ -45,4 +47,11 @@ export function settings (changes = {}) {
     logLevel: 'silent',
     ...changes
   }
+}
+
+/** @returns {string} a directory that is removed when the tests end */
+export function temporary () {
+  const directory = mkdtempSync(path.join(os.tmpdir(), 'connector-'))
+  process.on('exit', () => rmSync(directory, { recursive: true, force: true }))
+  return directory
 }

@@ -75,9 +75,16 @@ async def test_the_description_of_the_api_is_true(start_desk: DeskFactory) -> No
 
 async def _try(desk: RunningDesk, case: schemathesis.Case[Any]) -> None:
     arguments = case.as_transport_kwargs(base_url=desk.url)
-    token = SECRETS["webhook_secret" if case.path in {"/webhook", "/connector/settings"} else "api_token"]
+    token = SECRETS[
+        "webhook_secret"
+        if case.path in {"/webhook", "/connector/settings", "/outbox/acknowledgements"}
+        else "api_token"
+    ]
     headers = {name: value for name, value in dict(arguments.get("headers") or {}).items() if _is_sendable(str(value))}
     headers["Authorization"] = f"Bearer {token}"
+    # What is promised is a long wait, and a stream that never ends: they have tests of their own.
+    headers.pop("Accept", None)
+    (arguments.get("params") or {}).pop("wait", None)
     async with desk.session.request(
         arguments["method"], arguments["url"], params=arguments.get("params"), json=arguments.get("json"),
         data=arguments.get("data"), headers=headers, allow_redirects=False,

@@ -13,7 +13,7 @@ from frontdesk.channels.whatsapp_web import parse
 from frontdesk.desk.seeding import parse_customer
 from frontdesk.domain.errors import InvalidInputError, UnavailableError
 from frontdesk.domain.ports import Judgement, Subject
-from frontdesk.store import conversations, intake, messages, stats
+from frontdesk.store import conversations, intake, messages, progress, stats
 from frontdesk.store.database import Database, open_database
 from frontdesk.store.tables import webhook_messages
 
@@ -25,7 +25,13 @@ def _now() -> datetime:
 async def _accept(database: Database, **changes: object) -> intake.Accepted:
     body = json.dumps(webhook(**changes)).encode()  # type: ignore[arg-type]
     message = parse(body, account="main", now=_now(), region=None, max_history_items=100)
-    return await intake.accept(database, message, now=_now())
+    (accepted,) = await intake.Intake(database).accept([message], now=_now())
+    return accepted
+
+
+async def _release(database: Database, held: conversations.Claim) -> bool:
+    (is_held,) = await progress.store(database, [progress.Released(claim=held)], now=_now())
+    return is_held
 
 
 async def test_what_was_accepted_before_a_crash_is_processed_after_it(
@@ -47,9 +53,9 @@ async def test_a_dead_workers_conversation_is_taken_over_when_its_lease_ends(dat
     later = _now() + lease + timedelta(seconds=1)
     (heir,) = await conversations.claim(database, 5, now=later, lease=lease)
     assert heir.conversation_id == accepted.conversation_id
-    assert not await conversations.renew(database, dead, now=later, lease=lease)
-    assert not await conversations.release(database, dead, now=later, next_due=None)
-    assert await conversations.renew(database, heir, now=later, lease=lease)
+    assert await conversations.renew(database, [dead, heir], now=later, lease=lease) == {heir}
+    assert not await _release(database, dead)
+    assert await _release(database, heir)
 
 
 async def test_news_during_the_work_make_the_conversation_ready_again(database: Database) -> None:
@@ -57,15 +63,18 @@ async def test_news_during_the_work_make_the_conversation_ready_again(database: 
     await _accept(database)
     (held,) = await conversations.claim(database, 1, now=_now(), lease=timedelta(seconds=60))
     await _accept(database)
-    assert await conversations.release(database, held, now=_now(), next_due=None)
+    assert await _release(database, held)
     assert len(await conversations.claim(database, 1, now=_now(), lease=timedelta(seconds=60))) == 1
 
 
 async def test_a_released_conversation_without_work_rests(database: Database) -> None:
     """Until the next message."""
-    await _accept(database)
+    accepted = await _accept(database)
     (held,) = await conversations.claim(database, 1, now=_now(), lease=timedelta(seconds=60))
-    assert await conversations.release(database, held, now=_now(), next_due=None)
+    record = await messages.fetch(database, accepted.id)
+    assert record is not None
+    parked = progress.Failed(claim=held, record=record, error="", attempts=1, due_at=None, is_judged=False)
+    assert await progress.store(database, [parked, progress.Released(claim=held)], now=_now()) == [True, True]
     assert await conversations.claim(database, 1, now=_now() + timedelta(days=1), lease=timedelta(seconds=60)) == []
     assert await conversations.next_ready_at(database) is None
 
@@ -126,8 +135,11 @@ async def test_a_stored_analysis_is_not_made_again_after_a_restart(start_desk: D
     async with database.engine.connect() as connection:
         await connection.execute(update(webhook_messages).values(state="pending", current_message="changed"))
         await connection.execute(text("DELETE FROM agent_routing"))
+        await conversations.wake(connection, [1], now=_now())
         await connection.commit()
-    await desk.backend.processor.process(number)
+    desk.backend.worker.wake()
+    desk.backend.desk.completions._finished.clear()
+    assert await desk.backend.desk.completions.wait(number, timeout_s=20)
     found = (await desk.get(f"/messages/{number}")).document
     assert found["analysis"] == reply.document["analysis"]
     assert found["routing"]["success"] is True
@@ -165,12 +177,6 @@ async def test_the_hourly_totals_can_be_written_again(desk: RunningDesk) -> None
         found = {(bytes(row.metric).decode(), bytes(row.label).decode()): row.value for row in rows}
     assert found["state", "processed"] == 1
     assert found["category", "sales"] == 1
-
-
-async def test_a_message_that_is_gone_is_nobodys_trouble(desk: RunningDesk) -> None:
-    """Deleted between claim and work."""
-    await desk.backend.processor.process(999)
-    assert await messages.fetch(desk.backend.desk.database, 999) is None
 
 
 async def test_many_messages_without_an_agent_do_not_keep_the_next_from_being_judged(start_desk: DeskFactory) -> None:
@@ -267,7 +273,7 @@ async def test_a_judged_message_that_fails_does_not_hold_up_the_next(start_desk:
     desk: RunningDesk = await start_desk(retry_base_s=3600, retry_max_s=3600)
     dispatch = desk.backend.desk.dispatcher.dispatch
 
-    async def explode(*_: object) -> None:
+    async def explode(*_: object, **__: object) -> None:
         raise RuntimeError
 
     desk.backend.desk.dispatcher.dispatch = explode  # type: ignore[method-assign,assignment]
@@ -296,7 +302,7 @@ async def test_a_worker_that_meets_the_unexpected_goes_on(start_desk: DeskFactor
     desk: RunningDesk = await start_desk(sweep_interval_s=0.02)
     store, broken = desk.backend.worker._database, _Broken()
     desk.backend.worker._database = broken  # type: ignore[assignment]
-    desk.backend.desk.wake()
+    desk.backend.worker.wake()
     async with asyncio.timeout(20):
         await broken.asked.wait()
     desk.backend.worker._database = store

@@ -1,20 +1,33 @@
 """WhatsApp Web by the connector: what it posts to us, and what we ask of it."""
 
 import json
+import re
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
+from urllib.parse import quote
 
 import aiohttp
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from frontdesk.domain.contacts import identities_of
-from frontdesk.domain.errors import FieldProblem, InvalidInputError, NotJsonError, UnsupportedEncodingError
+from frontdesk.domain.errors import (
+    ChannelError,
+    ChannelRejectedError,
+    FieldProblem,
+    InvalidInputError,
+    NotJsonError,
+    UnknownOutcomeError,
+    UnsupportedEncodingError,
+)
 from frontdesk.domain.messages import HistoryItem, IncomingMessage, Media, Quoted, check_time
+from frontdesk.domain.outgoing import Outgoing
 from frontdesk.domain.text import repair_all
 
 OURS = frozenset({"me", "us", "business", "agent", "assistant", "bot", "frontdesk"})
 OUTGOING = frozenset({"outgoing", "sent", "out"})
 MAX_TEXT_CHARACTERS = 262_144
+_ADDRESS = re.compile(r"\d[\d-]*@(c\.us|lid|g\.us)")
 
 Name = Annotated[str, Field(max_length=255)]
 MessageText = Annotated[str, Field(max_length=MAX_TEXT_CHARACTERS)]
@@ -96,7 +109,15 @@ def read_json(body: bytes) -> tuple[Any, bool]:
         raise NotJsonError(f"the body is not JSON: {str(error)[:120]}") from None
 
 
-def parse(body: bytes, *, account: str, now: datetime, region: str | None, max_history_items: int) -> IncomingMessage:
+def parse(
+    body: bytes,
+    *,
+    account: str,
+    now: datetime,
+    region: str | None,
+    max_history_items: int,
+    trace: str | None = None,
+) -> IncomingMessage:
     """A webhook's body as a message.
 
     Raises:
@@ -114,7 +135,8 @@ def parse(body: bytes, *, account: str, now: datetime, region: str | None, max_h
             for item in error.errors(include_input=False, include_url=False)[:20]
         )
         raise InvalidInputError("the body does not fit the contract", problems) from None
-    return _message(payload, account, now, region, max_history_items, repaired=repaired)
+    message = _message(payload, account, now, region, max_history_items, repaired=repaired)
+    return message.model_copy(update={"trace": trace}) if trace else message
 
 
 def _message(
@@ -211,6 +233,50 @@ class ConnectorStatus(BaseModel):
     reason: str | None = None
 
 
+class _NotConnectedError(Exception):
+    """Nothing of the request has left this machine."""
+
+
+class _CutOffError(Exception):
+    """The request may have arrived."""
+
+
+SEND_TIMEOUT = aiohttp.ClientTimeout(total=45, sock_connect=3)
+# The connector's own words for “the text did not leave”; other failures of a send tell nothing.
+NOT_SENT = frozenset({"not_ready", "not_sent", "too_many"})
+
+
+def _answer(status: int, headers: Mapping[str, str], raw: bytes) -> dict[str, Any]:
+    try:
+        document = json.loads(raw)
+    except ValueError:
+        document = None
+    if not isinstance(document, dict):
+        raise UnknownOutcomeError(f"the connector answered {status} with something that is no JSON object")
+    if status < 300 and ("message_id" in document or "state" in document):
+        return document
+    detail = f"the connector answered {status}: {document.get('detail', '')}"[:300]
+    if document.get("code") in NOT_SENT:
+        try:
+            after = float(headers.get("retry-after", ""))
+        except ValueError:
+            after = None
+        raise ChannelError(detail, retry_after_s=after)
+    if status == 401:
+        raise ChannelError(detail)
+    if 400 <= status < 500:
+        raise ChannelRejectedError(detail)
+    raise UnknownOutcomeError(detail)
+
+
+def address_of(*, group_id: str | None, sender_ids: Iterable[str], phone_number: str | None) -> str | None:
+    """Where to write to a chat: the group, the id that its contact wrote from last, or the number; None without any."""
+    if group_id is not None:
+        return group_id if _ADDRESS.fullmatch(group_id) else None
+    known = next((sender_id for sender_id in sender_ids if _ADDRESS.fullmatch(sender_id)), None)
+    return known or (f"{phone_number.removeprefix('+')}@c.us" if phone_number else None)
+
+
 class Connector:
     """The connector's own API."""
 
@@ -225,12 +291,53 @@ class Connector:
         if self._session:
             await self._session.close()
 
-    async def status(self) -> ConnectorStatus:
-        """The state of the WhatsApp connection. Never fails: a connector that cannot be asked is away."""
+    async def send(self, outgoing: Outgoing) -> str:
+        """Send a text; the id that WhatsApp gave it. See :class:`frontdesk.domain.ports.Channel`."""
+        body = {"chat_id": outgoing.recipient, "text": outgoing.text}
+        headers = {"idempotency-key": outgoing.key}
+        try:
+            document = await self._call("POST", "/messages", headers, outgoing.trace, body)
+        except _NotConnectedError as error:
+            raise ChannelError("the connector cannot be reached") from error
+        except _CutOffError as error:
+            raise UnknownOutcomeError("the connector did not confirm") from error
+        return str(document["message_id"])
+
+    async def find(self, outgoing: Outgoing) -> str | None:
+        """What became of a text that may have been sent. See :class:`frontdesk.domain.ports.Channel`."""
+        try:
+            document = await self._call("GET", f"/messages/{quote(outgoing.key, safe='')}", {}, outgoing.trace, None)
+        except (_NotConnectedError, _CutOffError) as error:
+            raise ChannelError("the connector cannot be reached") from error
+        if document["state"] == "sent":
+            return str(document["message_id"])
+        if document["state"] == "unknown":
+            raise UnknownOutcomeError
+        return None
+
+    async def _call(
+        self, method: str, path: str, headers: dict[str, str], trace: str | None, body: dict[str, str] | None
+    ) -> dict[str, Any]:
+        more = headers | ({"traceparent": trace} if trace else {})
+        try:
+            async with self._opened().request(
+                method, self._url + path, headers=self._headers | more, json=body, timeout=SEND_TIMEOUT
+            ) as response:
+                return _answer(response.status, response.headers, await response.read())
+        except aiohttp.ClientConnectorError as error:
+            raise _NotConnectedError from error
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise _CutOffError from error
+
+    def _opened(self) -> aiohttp.ClientSession:
         if self._session is None:
             self._session = aiohttp.ClientSession(timeout=self._timeout)
+        return self._session
+
+    async def status(self) -> ConnectorStatus:
+        """The state of the WhatsApp connection. Never fails: a connector that cannot be asked is away."""
         try:
-            async with self._session.get(f"{self._url}/status", headers=self._headers) as response:
+            async with self._opened().get(f"{self._url}/status", headers=self._headers) as response:
                 if response.status != 200:
                     return ConnectorStatus(reason=f"the connector answered {response.status}")
                 return ConnectorStatus.model_validate_json(await response.read())

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from frontdesk import __version__
-from frontdesk.cli import agents, check, db, evaluate, rules, send, serve, up, vip
+from frontdesk.cli import agents, check, db, evaluate, retry, rules, send, serve, up, vip
 from frontdesk.domain.errors import FrontdeskError
 
 
@@ -43,7 +43,7 @@ def main() -> None:
 
 
 _COMMANDS: tuple[Any, ...] = (
-    serve.serve, agents.agents, send.send, vip.vip, rules.rule, check.check, db.db, evaluate.evaluate,
+    serve.serve, serve.worker, agents.agents, retry.retry, send.send, vip.vip, rules.rule, check.check, db.db, evaluate.evaluate,
     up.up, up.down, up.status,
 )  # fmt: skip
 for _command in _COMMANDS:

@@ -1,4 +1,4 @@
-"""``frontdesk serve``: the backend."""
+"""``frontdesk serve``: the backend. ``frontdesk worker``: its pipeline alone."""
 
 import asyncio
 import contextlib
@@ -12,11 +12,13 @@ import structlog
 from aiohttp import web
 
 from frontdesk.bootstrap import backend, database_of
+from frontdesk.bootstrap import worker as build_worker
 from frontdesk.domain.errors import UnavailableError
 from frontdesk.logs import configure_logs
 from frontdesk.settings import Settings, load_settings
 from frontdesk.store.database import Database, NoDatabaseError
 from frontdesk.store.schema import is_current, migrate
+from frontdesk.telemetry import configure_traces
 
 log = structlog.get_logger(__name__)
 
@@ -30,16 +32,42 @@ async def serve() -> None:
     settings = load_settings()
     configure_logs(settings.log_level)
     await _await_schema(settings)
+    with configure_traces(settings.otel_exporter_otlp_endpoint, service="frontdesk"):
+        await _serve(settings)
+
+
+@click.command()
+async def worker() -> None:
+    """Run the pipeline without HTTP: as many as wanted, on as many machines, on one MySQL database."""
+    os.umask(0o077)
+    settings = load_settings()
+    configure_logs(settings.log_level)
+    await _await_schema(settings)
+    with configure_traces(settings.otel_exporter_otlp_endpoint, service="frontdesk-worker"):
+        async with build_worker(settings) as built:
+            _settle()
+            log.info("working", analyser=built.assessor.description, concurrency=settings.worker_concurrency)
+            await until_stopped()
+            log.info("stopping")
+            built.stop()
+
+
+async def _serve(settings: Settings) -> None:
     async with backend(settings) as built, serving([(built.app, settings.backend_host, settings.backend_port)]):
-        # What start-up made stays: the collector need not look at it again with every generation.
-        gc.collect()
-        gc.freeze()
-        gc.set_threshold(100_000, 50, 100)
+        _settle()
         log.info(
             "serving", host=settings.backend_host, port=settings.backend_port, analyser=built.desk.assessor.description
         )
         await until_stopped()
         log.info("stopping")
+        built.stop()
+
+
+def _settle() -> None:
+    """What start-up made stays: the collector need not look at it again with every generation."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(100_000, 50, 100)
 
 
 @contextlib.asynccontextmanager
@@ -48,7 +76,7 @@ async def serving(sites: Iterable[tuple[web.Application, str, int]]) -> AsyncIte
     runners = []
     try:
         for app, host, port in sites:
-            runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=5)
+            runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=3)
             runners.append(runner)
             await runner.setup()
             await web.TCPSite(runner, host, port, reuse_address=True).start()

@@ -119,3 +119,42 @@ class BreakerOpenError(AgentError):
     """A service that kept failing is left alone for a while."""
 
     code = "breaker_open"
+
+
+class LeaseLostError(FrontdeskError):
+    """Somebody else has taken over what was being worked on."""
+
+    code = "lease_lost"
+
+
+class ConflictError(FrontdeskError):
+    """The same key was used for something else before."""
+
+    code = "conflict"
+
+
+class ChannelError(FrontdeskError):
+    """The channel did not take the message; it was not sent.
+
+    ``retry_after_s`` is the channel's own wish, in seconds, where it named one.
+    """
+
+    code = "channel_failed"
+    retryable = True
+
+    def __init__(self, detail: str | None = None, *, retry_after_s: float | None = None) -> None:
+        super().__init__(detail)
+        self.retry_after_s = retry_after_s
+
+
+class ChannelRejectedError(ChannelError):
+    """The channel refused the message for good."""
+
+    code = "channel_rejected"
+    retryable = False
+
+
+class UnknownOutcomeError(ChannelError):
+    """Nobody knows whether the message was sent."""
+
+    code = "unknown_outcome"

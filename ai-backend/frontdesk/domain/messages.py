@@ -61,6 +61,7 @@ class IncomingMessage(Value):
     ``chat_id`` is the channel's id of a group and None in a direct chat, where the conversation is the contact's.
     ``sent_at`` is the sender's clock in UTC; ``repaired`` says that unstorable characters were replaced. With ``from_us``
     somebody of the business wrote it on the phone, and the identities are those of the person it was written to.
+    ``trace`` is the W3C traceparent of the request that brought it.
     """
 
     account: str
@@ -78,6 +79,7 @@ class IncomingMessage(Value):
     quoted: Quoted | None = None
     repaired: bool = False
     from_us: bool = False
+    trace: str | None = None
 
     @property
     def phone_number(self) -> str | None:
@@ -94,6 +96,7 @@ class Record(Value):
     """A message in the store, with what the stages made of it so far. ``analysis`` and ``route`` are None until then."""
 
     id: int
+    account_id: int
     conversation_id: int
     contact_id: int
     message: IncomingMessage

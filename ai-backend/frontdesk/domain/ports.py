@@ -1,11 +1,12 @@
 """The places where more than one implementation fits. Each port has a contract suite that runs on all of them."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from frontdesk.domain.messages import HistoryItem
+from frontdesk.domain.outgoing import Outgoing
 from frontdesk.domain.usage import Usage
 
 
@@ -43,5 +44,46 @@ class Analyser(Protocol):
 
         Raises:
             AnalyserError: there is no usable answer, now or ever; nothing was lost by asking.
+        """
+        ...
+
+
+class Wakeups(Protocol):
+    """Tells workers that there is something to do. Losing a wake-up costs time, never work: the store is asked regularly."""
+
+    def incoming(self, conversation_ids: Iterable[int]) -> None:
+        """Messages wait in these conversations."""
+        ...
+
+    def outgoing(self, account_ids: Iterable[int]) -> None:
+        """Messages of these accounts wait to be sent."""
+        ...
+
+
+class AddressOf(Protocol):
+    """A channel's way to tell where to write to a chat; None where it cannot be written to."""
+
+    def __call__(self, *, group_id: str | None, sender_ids: Iterable[str], phone_number: str | None) -> str | None:
+        """The address of a group, or of a contact by how it wrote and by its number."""
+        ...
+
+
+class Channel(Protocol):
+    """Takes messages to the people they are for."""
+
+    async def send(self, outgoing: Outgoing) -> str:
+        """Send a message and return the channel's id of it.
+
+        Raises:
+            ChannelError: it was not sent; ChannelRejectedError: and never will be.
+            UnknownOutcomeError: it may have been sent; :meth:`find` may know later.
+        """
+        ...
+
+    async def find(self, outgoing: Outgoing) -> str | None:
+        """The channel's id of the message with this key, or None where it was certainly not sent.
+
+        Raises:
+            ChannelError: the channel cannot be asked now; UnknownOutcomeError: it does not know either.
         """
         ...

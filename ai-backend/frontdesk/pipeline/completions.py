@@ -1,7 +1,9 @@
 """Telling those who wait that a message has been processed, inside one process."""
 
 import asyncio
+import contextlib
 from collections import OrderedDict
+from collections.abc import Iterator
 
 REMEMBERED = 4096
 
@@ -12,6 +14,22 @@ class Completions:
     def __init__(self) -> None:
         self._waiting: dict[int, set[asyncio.Future[None]]] = {}
         self._finished: OrderedDict[int, None] = OrderedDict()
+        self._expecting = 0
+        self._is_closed = False
+
+    @property
+    def is_watched(self) -> bool:
+        """Whether anybody waits, or is about to."""
+        return self._expecting > 0
+
+    @contextlib.contextmanager
+    def expecting(self) -> Iterator[None]:
+        """Inside, what finishes is noted, also what another process finished."""
+        self._expecting += 1
+        try:
+            yield
+        finally:
+            self._expecting -= 1
 
     def finish(self, message_id: int) -> None:
         """The message has been processed."""
@@ -22,11 +40,19 @@ class Completions:
             if not waiter.done():
                 waiter.set_result(None)
 
+    def close(self) -> None:
+        """Let go of all who wait: nothing more will be finished here."""
+        self._is_closed = True
+        for waiters in self._waiting.values():
+            for waiter in waiters:
+                if not waiter.done():
+                    waiter.set_result(None)
+
     async def wait(self, message_id: int, *, timeout_s: float) -> bool:
-        """Whether the message was processed within the time."""
+        """Whether the message was processed within the time, as far as is known."""
         if message_id in self._finished:
             return True
-        if timeout_s <= 0:
+        if timeout_s <= 0 or self._is_closed:
             return False
         waiter = asyncio.get_running_loop().create_future()
         waiters = self._waiting.setdefault(message_id, set())
@@ -40,4 +66,4 @@ class Completions:
             waiters.discard(waiter)
             if not waiters and self._waiting.get(message_id) is waiters:
                 del self._waiting[message_id]
-        return True
+        return not self._is_closed

@@ -2,28 +2,36 @@
 
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 import structlog
 
 from frontdesk import telemetry
-from frontdesk.domain.errors import FrontdeskError, UnavailableError
+from frontdesk.domain.errors import FrontdeskError, LeaseLostError, UnavailableError
 from frontdesk.domain.messages import Record
 from frontdesk.domain.ports import Subject
+from frontdesk.domain.routing import Rule
 from frontdesk.pipeline.completions import Completions
-from frontdesk.routing.dispatch import Dispatcher
-from frontdesk.store import directory, messages
+from frontdesk.routing.dispatch import Dispatched, Dispatcher
+from frontdesk.store import messages, progress
+from frontdesk.store.conversations import Claim
 from frontdesk.store.database import Database
+from frontdesk.store.group_commit import GroupCommit
+from frontdesk.store.messages import Judged
+from frontdesk.store.progress import Analysed, Failed, Released, Routed, Step
 from frontdesk.triage.assess import Assessment, Assessor
 
 log = structlog.get_logger(__name__)
 
-RERATE_BATCH = 50
+STEPS_AT_ONCE = 64
 
 
 class Processor:
-    """Takes one message through its stages. A restart resumes at the first stage whose result is not stored."""
+    """Takes messages through their stages. A restart resumes at the first stage whose result is not stored.
+
+    The results of all conversations that are worked on at the same moment go into one transaction.
+    """
 
     def __init__(
         self,
@@ -32,6 +40,7 @@ class Processor:
         assessor: Assessor,
         dispatcher: Dispatcher,
         completions: Completions,
+        announce: Callable[[], None],
         max_attempts: int,
         retry_base_s: float,
         retry_max_s: float,
@@ -41,69 +50,96 @@ class Processor:
         self._assessor = assessor
         self._dispatcher = dispatcher
         self._completions = completions
+        self._announce = announce
         self._max_attempts = max_attempts
         self._retry_base_s = retry_base_s
         self._retry_max_s = retry_max_s
         self._clock = clock
+        self._steps: GroupCommit[Step, bool] = GroupCommit(
+            self._commit, writers=1, most_items=STEPS_AT_ONCE, weigh=_bytes
+        )
 
-    async def process(self, message_id: int) -> bool:
+    async def process(self, claim: Claim, record: Record, rules: tuple[Rule, ...]) -> bool:
         """Judge and route a message; False where it has to be tried again before those behind it.
 
         What goes wrong is stored with it and retried when due, or parked in the end.
 
         Raises:
             UnavailableError: the store is away; the message stays as it was.
+            LeaseLostError: another worker has the conversation; nothing more was stored.
         """
-        record = await messages.fetch(self._database, message_id)
-        if record is None or record.state not in messages.UNFINISHED:
-            return True
         started = time.monotonic()
-        try:
-            record = await self._judged(record)
-            await self._route(record)
-        except UnavailableError:
-            raise
-        except Exception as error:
-            log.exception("message_failed", message=message_id, attempt=record.attempts + 1)
-            await self._note_failure(record, error)
-            return record.analysis is not None
+        with telemetry.span("process message", parent=record.message.trace, message=record.id):
+            try:
+                record = await self._judged(claim, record)
+                judged_in = time.monotonic() - started
+                await self._route(claim, record, rules, started, judged_in)
+            except (UnavailableError, LeaseLostError):
+                raise
+            except Exception as error:
+                log.exception("message_failed", message=record.id, attempt=record.attempts + 1)
+                await self._note_failure(claim, record, error)
+                return record.analysis is not None
         telemetry.processed(time.monotonic() - started)
         return True
 
-    async def rerate(self, *, is_stopping: Callable[[], bool] = lambda: False) -> int:
-        """Judge again, oldest first, what rules judged while the provider was away; how many were done."""
-        done = 0
-        for message_id in await messages.to_rerate(self._database, limit=RERATE_BATCH):
-            if is_stopping() or not self._assessor.has_model or self._assessor.is_degraded:
-                break
-            record = await messages.fetch(self._database, message_id)
-            if record is None:
-                continue
-            assessment = await self._assess(record)
-            if assessment.degraded_reason:
-                await messages.defer_rerate(self._database, message_id)
-            else:
-                await self._store(record, assessment)
-                done += 1
-        return done
+    async def release(self, claim: Claim) -> None:
+        """Give a conversation back."""
+        await self._steps.submit(Released(claim=claim))
 
-    async def _judged(self, record: Record) -> Record:
+    async def rerate_oldest(self) -> bool:
+        """Judge one message again that rules judged while the provider was away; False where there is none or no use."""
+        if not self._assessor.has_model or self._assessor.is_degraded:
+            return False
+        found = await messages.to_rerate(self._database, limit=1)
+        record = await messages.fetch(self._database, found[0]) if found else None
+        if record is None:
+            return False
+        assessment = await self._assess(record)
+        if assessment.degraded_reason:
+            await messages.defer_rerate(self._database, record.id)
+        else:
+            await messages.replace_analysis(self._database, record, _judged(assessment), now=self._clock())
+            telemetry.assessed(assessment.analysis.analyser, assessment.usage)
+            self._announce()
+        return True
+
+    async def _commit(self, steps: Sequence[Step]) -> list[bool]:
+        held = await progress.store(self._database, steps, now=self._clock())
+        self._announce()
+        return held
+
+    async def _store(self, step: Step) -> None:
+        if not await self._steps.submit(step):
+            raise LeaseLostError
+
+    async def _judged(self, claim: Claim, record: Record) -> Record:
         if record.analysis is not None:
             return record
-        assessment = await self._assess(record)
-        await self._store(record, assessment)
+        with telemetry.span("assess"), telemetry.stage("assess"):
+            assessment = await self._assess(record)
+        await self._store(Analysed(claim=claim, record=record, judged=_judged(assessment)))
+        telemetry.assessed(assessment.analysis.analyser, assessment.usage)
         return record.model_copy(update={"analysis": assessment.analysis})
 
-    async def _route(self, record: Record) -> None:
-        rules = await directory.list_rules(self._database)
-        dispatched = await self._dispatcher.dispatch(record, rules)
-        attempts = record.attempts + 1
+    async def _route(
+        self, claim: Claim, record: Record, rules: tuple[Rule, ...], started: float, judged_in: float
+    ) -> None:
+        with telemetry.span("route") as span, telemetry.stage("route"):
+            dispatched = await self._dispatcher.dispatch(record, rules, trace=span.traceparent)
+        # Where everybody was left alone nothing was tried: that is no attempt of this message.
+        attempts = record.attempts + (1 if dispatched.calls else 0)
         now = self._clock()
-        due_at = None if dispatched.route.success else now + self._pause(attempts)
-        await messages.save_route(
-            self._database, record.id, dispatched.route,
-            attempts=attempts, latency_ms=dispatched.latency_ms, due_at=due_at, now=now,
-        )  # fmt: skip
+        route = dispatched.route
+        if route.success:
+            step: Step = Routed(
+                claim=claim, record=record, route=route, attempts=attempts, latency_ms=dispatched.latency_ms, due_at=None
+            )  # fmt: skip
+        else:
+            step = self._missed(claim, record, dispatched, attempts, now)
+        with telemetry.stage("store"):
+            await self._store(step)
+        is_ended = route.success or attempts >= self._max_attempts
         self._completions.finish(record.id)
         analysis = record.analysis
         assert analysis is not None  # noqa: S101 (judged before it is routed)
@@ -111,14 +147,33 @@ class Processor:
             "message_processed",
             message=record.id,
             conversation=record.conversation_id,
+            account=record.account_id,
             urgency=analysis.urgency_score,
             category=analysis.category,
             analyser=analysis.analyser,
-            agent=dispatched.route.agent,
-            routed=dispatched.route.success,
+            agent=route.agent,
+            routed=route.success,
+            is_ended=is_ended,
             attempt=attempts,
-            latency_ms=dispatched.latency_ms,
+            waited_ms=round((now - record.created_at).total_seconds() * 1000 - (time.monotonic() - started) * 1000),
+            assess_ms=round(judged_in * 1000),
+            route_ms=dispatched.latency_ms,
+            total_ms=round((time.monotonic() - started) * 1000),
         )
+
+    def _missed(
+        self, claim: Claim, record: Record, dispatched: Dispatched, attempts: int, now: datetime
+    ) -> Routed | Failed:
+        """No agent answered: tried again later, or parked."""
+        route = dispatched.route
+        if attempts >= self._max_attempts:
+            return Failed(
+                claim=claim, record=record, error=route.reason, attempts=attempts, due_at=None, is_judged=True, route=route
+            )  # fmt: skip
+        due_at = now + self._pause(max(attempts, 1))
+        return Routed(
+            claim=claim, record=record, route=route, attempts=attempts, latency_ms=dispatched.latency_ms, due_at=due_at
+        )  # fmt: skip
 
     async def _assess(self, record: Record) -> Assessment:
         message = record.message
@@ -132,23 +187,19 @@ class Processor:
         )
         return await self._assessor.assess(subject, is_important=record.is_important)
 
-    async def _store(self, record: Record, assessment: Assessment) -> None:
-        await messages.save_analysis(
-            self._database, record.id, assessment.analysis,
-            usage=assessment.usage, model=assessment.model, degraded_reason=assessment.degraded_reason, now=self._clock(),
-        )  # fmt: skip
-        telemetry.assessed(assessment.analysis.analyser, assessment.usage)
-
-    async def _note_failure(self, record: Record, error: Exception) -> None:
+    async def _note_failure(self, claim: Claim, record: Record, error: Exception) -> None:
         attempts = record.attempts + 1
-        now = self._clock()
-        # One that was judged is never given up: its agent may come back.
-        is_parked = attempts >= self._max_attempts and record.analysis is None
-        await messages.save_failure(
-            self._database, record.id, error=_told(error),
-            attempts=attempts, due_at=None if is_parked else now + self._pause(attempts),
-            is_judged=record.analysis is not None, now=now,
-        )  # fmt: skip
+        is_parked = attempts >= self._max_attempts
+        await self._store(
+            Failed(
+                claim=claim,
+                record=record,
+                error=_told(error),
+                attempts=attempts,
+                due_at=None if is_parked else self._clock() + self._pause(attempts),
+                is_judged=record.analysis is not None,
+            )
+        )
         if is_parked:
             self._completions.finish(record.id)
 
@@ -156,6 +207,19 @@ class Processor:
         """Exponential backoff with full jitter in its upper half."""
         longest = min(self._retry_base_s * 2.0 ** min(attempts - 1, 30), self._retry_max_s)
         return timedelta(seconds=longest * random.uniform(0.5, 1))  # noqa: S311 (jitter)
+
+
+def _judged(assessment: Assessment) -> Judged:
+    return Judged(
+        analysis=assessment.analysis,
+        usage=assessment.usage,
+        model=assessment.model,
+        degraded_reason=assessment.degraded_reason,
+    )
+
+
+def _bytes(step: Step) -> int:
+    return 100 if isinstance(step, Released) else 4096
 
 
 def _told(error: Exception) -> str:

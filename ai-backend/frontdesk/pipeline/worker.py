@@ -7,17 +7,23 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from frontdesk.domain.errors import UnavailableError
+from frontdesk import telemetry
+from frontdesk.domain.errors import LeaseLostError, UnavailableError
+from frontdesk.pipeline.deliver import Deliverer
 from frontdesk.pipeline.process import Processor
-from frontdesk.store import conversations, messages, stats
+from frontdesk.store import conversations, directory, duties, messages, stats
 from frontdesk.store.conversations import Claim
 from frontdesk.store.database import Database
 
 log = structlog.get_logger(__name__)
 
 BATCH = 20
+MOST_IN_A_ROW = 60
+"""Messages of one conversation before others have their turn."""
 ROLL_UP_INTERVAL_S = 300
-STOP_PATIENCE_S = 20
+STOP_PATIENCE_S = 7
+RERATE_DUTY = "rerate"
+RERATE_LEASE_S = 300
 
 
 class Worker:
@@ -28,127 +34,195 @@ class Worker:
         *,
         database: Database,
         processor: Processor,
+        deliverer: Deliverer,
         concurrency: int,
         lease_s: float,
         sweep_interval_s: float,
         rerate_interval_s: float,
+        rerate_per_minute: float,
         clock: Callable[[], datetime],
     ) -> None:
         self._database = database
         self._processor = processor
+        self._deliverer = deliverer
         self._concurrency = concurrency
         self._lease = timedelta(seconds=lease_s)
         self._sweep_interval_s = sweep_interval_s
         self._rerate_interval_s = rerate_interval_s
+        self._rerate_pause_s = 60 / rerate_per_minute
         self._clock = clock
         self._woken = asyncio.Event()
-        self._active: set[asyncio.Task[None]] = set()
+        self._woken_to_send = asyncio.Event()
+        self._free = asyncio.Event()
+        self._active: dict[asyncio.Task[None], Claim] = {}
         self._stopped = asyncio.Event()
+
+    @property
+    def active(self) -> int:
+        """How many conversations are in hand."""
+        return len(self._active)
 
     def wake(self) -> None:
         """There is work: do not wait for the clock."""
         self._woken.set()
 
+    def wake_to_send(self) -> None:
+        """There is something to send: do not wait for the clock."""
+        self._woken_to_send.set()
+
     def stop(self) -> None:
-        """Claim nothing more; :meth:`run` ends when what is in hand is finished."""
-        self._stopped.set()
-        self._woken.set()
+        """Claim nothing more; :meth:`run` ends when what is in hand is finished or given back."""
+        for event in (self._stopped, self._woken, self._woken_to_send, self._free):
+            event.set()
 
     async def run(self) -> None:
-        """Work until stopped. A store that is away is waited for; what takes too long to finish is left to its lease."""
+        """Work until stopped. A store that is away is waited for; what takes too long to finish is given back."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._rerate_regularly())
             group.create_task(self._roll_up_regularly())
-            while not self._stopped.is_set():
-                self._woken.clear()
-                try:
-                    pause_s = 0.0 if await self._claim_and_start() else await self._until_next()
-                except UnavailableError as error:
-                    log.warning("store_away", reason=error.detail)
-                    pause_s = self._sweep_interval_s
-                except Exception:
-                    # Whatever it is, the messages are safe in the store, and giving up would leave them there.
-                    log.exception("claim_failed")
-                    pause_s = self._sweep_interval_s
-                if pause_s:
-                    await _happens(self._woken, within_s=pause_s)
-        if self._active:
-            _, late = await asyncio.wait(self._active, timeout=STOP_PATIENCE_S)
-            for task in late:
-                task.cancel()
-            await asyncio.gather(*late, return_exceptions=True)
+            group.create_task(self._hold())
+            group.create_task(self._send())
+            await self._claim_until_stopped()
+        await self._finish()
+
+    async def work_on_one(self) -> None:
+        """What a wake-up from a queue asks for: claim what is due longest, if anything is, and work on it to the end.
+
+        Waits for a free place first, so that a queue gives a worker no more than it can do.
+        """
+        while len(self._active) >= self._concurrency and not self._stopped.is_set():
+            self._free.clear()
+            await self._free.wait()
+        if self._stopped.is_set():
+            return
+        claims = await conversations.claim(self._database, 1, now=self._clock(), lease=self._lease)
+        for claim in claims:
+            await asyncio.wait([self._start(claim)])
+
+    async def _claim_until_stopped(self) -> None:
+        while not self._stopped.is_set():
+            self._woken.clear()
+            try:
+                pause_s = 0.0 if await self._claim_and_start() else await self._until_next()
+            except UnavailableError as error:
+                log.warning("store_away", reason=error.detail)
+                pause_s = self._sweep_interval_s
+            except Exception:
+                # Whatever it is, the messages are safe in the store, and giving up would leave them there.
+                log.exception("claim_failed")
+                pause_s = self._sweep_interval_s
+            if pause_s:
+                await _happens(self._woken, within_s=pause_s)
 
     async def _claim_and_start(self) -> bool:
         """Start what can be claimed; True where there may be more at once."""
         places = self._concurrency - len(self._active)
         if places <= 0:
             return False
-        claims = await conversations.claim(self._database, places, now=self._clock(), lease=self._lease)
+        with telemetry.stage("claim"):
+            claims = await conversations.claim(self._database, places, now=self._clock(), lease=self._lease)
         for claim in claims:
-            task = asyncio.create_task(self._work(claim))
-            self._active.add(task)
-            task.add_done_callback(self._finished)
+            self._start(claim)
         return len(claims) == places and len(self._active) < self._concurrency
 
+    def _start(self, claim: Claim) -> asyncio.Task[None]:
+        task = asyncio.create_task(self._work(claim))
+        self._active[task] = claim
+        task.add_done_callback(self._finished)
+        return task
+
     def _finished(self, task: asyncio.Task[None]) -> None:
-        self._active.discard(task)
+        self._active.pop(task, None)
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("conversation_abandoned", reason=type(error).__name__, exc_info=error)
+        self._free.set()
         self._woken.set()
 
     async def _until_next(self) -> float:
+        if len(self._active) >= self._concurrency:
+            return self._sweep_interval_s
         due = await conversations.next_ready_at(self._database)
-        if due is None or len(self._active) >= self._concurrency:
+        if due is None:
             return self._sweep_interval_s
         return min(max((due - self._clock()).total_seconds(), 0.01), self._sweep_interval_s)
 
     async def _work(self, claim: Claim) -> None:
-        work = asyncio.create_task(self._drain(claim))
-        finished = asyncio.Event()
-        heartbeat = asyncio.create_task(self._hold(claim, work, finished))
         try:
-            await work
-        except asyncio.CancelledError:
-            work.cancel()
-            await asyncio.gather(work, return_exceptions=True)
+            await self._drain(claim)
+        except LeaseLostError:
             log.warning("conversation_lost", conversation=claim.conversation_id)
         except UnavailableError as error:
             # The lease ends by itself, and the sweep finds the conversation again.
             log.warning("store_away", conversation=claim.conversation_id, reason=error.detail)
-        finally:
-            # Ended by an event: a connection whose query is cancelled cannot go back to the pool.
-            finished.set()
-            await heartbeat
 
     async def _drain(self, claim: Claim) -> None:
-        while not self._stopped.is_set():
-            ids = await messages.due_in_conversation(
-                self._database, claim.conversation_id, now=self._clock(), limit=BATCH
-            )
-            if not ids:
-                break
-            for message_id in ids:
-                if self._stopped.is_set() or not await self._processor.process(message_id):
+        rules = await directory.list_rules(self._database)
+        for _ in range(MOST_IN_A_ROW // BATCH):
+            due = await messages.load_due(self._database, claim.conversation_id, now=self._clock(), limit=BATCH)
+            for record in due:
+                if self._stopped.is_set() or not await self._processor.process(claim, record, rules):
                     break
-        now = self._clock()
-        due = await messages.next_due(self._database, claim.conversation_id, now=now)
-        await conversations.release(self._database, claim, now=now, next_due=due)
+            else:
+                if len(due) == BATCH:
+                    continue
+            break
+        await self._processor.release(claim)
 
-    async def _hold(self, claim: Claim, work: asyncio.Task[None], finished: asyncio.Event) -> None:
-        """Renew the lease three times within its length; work whose lease was lost is stopped."""
-        while not await _happens(finished, within_s=self._lease.total_seconds() / 3):
-            try:
-                if not await conversations.renew(self._database, claim, now=self._clock(), lease=self._lease):
-                    work.cancel()
-                    return
-            except Exception as error:  # noqa: BLE001 (the next beat may succeed, and work without a lease must not go on)
-                log.warning("lease_not_renewed", conversation=claim.conversation_id, reason=type(error).__name__)
+    async def _finish(self) -> None:
+        """Wait a little for what is in hand; give back what takes longer, for others to take up at once."""
+        if not self._active:
+            return
+        _, late = await asyncio.wait(list(self._active), timeout=STOP_PATIENCE_S)
+        claims = [self._active[task] for task in late if task in self._active]
+        for task in late:
+            task.cancel()
+        await asyncio.gather(*late, return_exceptions=True)
+        with _logged("give_back"):
+            await asyncio.gather(*(self._processor.release(claim) for claim in claims))
+
+    async def _hold(self) -> None:
+        """Renew the leases of what is in hand three times within their length; work whose lease was lost is stopped."""
+        while not await _happens(self._stopped, within_s=self._lease.total_seconds() / 3):
+            held = dict(self._active)
+            if not held:
+                continue
+            # What cannot be renewed now may be at the next beat; without a lease no result is stored.
+            with _logged("renew"):
+                still = await conversations.renew(self._database, held.values(), now=self._clock(), lease=self._lease)
+                for task, claim in held.items():
+                    if claim not in still and task in self._active:
+                        task.cancel()
+                        log.warning("conversation_lost", conversation=claim.conversation_id)
+
+    async def _send(self) -> None:
+        while not self._stopped.is_set():
+            self._woken_to_send.clear()
+            pause_s = self._sweep_interval_s
+            with _logged("send"):
+                await self._deliverer.deliver_due(self._stopped)
+                due = await self._deliverer.next_due()
+                if due is not None:
+                    pause_s = min(max((due - self._clock()).total_seconds(), 0.01), pause_s)
+            await _happens(self._woken_to_send, within_s=pause_s)
 
     async def _rerate_regularly(self) -> None:
+        """One process at a time, the oldest first, at a rate that leaves the provider to what is new."""
         while not await _happens(self._stopped, within_s=self._rerate_interval_s):
             with _logged("rerate"):
-                if done := await self._processor.rerate(is_stopping=self._stopped.is_set):
-                    log.info("messages_rerated", count=done)
+                await duties.ensure(self._database, RERATE_DUTY, now=self._clock())
+                lease = timedelta(seconds=RERATE_LEASE_S)
+                for duty in await duties.claim(self._database, RERATE_DUTY, 1, now=self._clock(), lease=lease):
+                    if done := await self._rerate(duty.until - timedelta(seconds=RERATE_LEASE_S / 2)):
+                        log.info("messages_rerated", count=done)
+                    now = self._clock()
+                    await duties.release(self._database, duty, now=now, next_due=now)
+
+    async def _rerate(self, until: datetime) -> int:
+        done = 0
+        while not self._stopped.is_set() and self._clock() < until and await self._processor.rerate_oldest():
+            done += 1
+            await _happens(self._stopped, within_s=self._rerate_pause_s)
+        return done
 
     async def _roll_up_regularly(self) -> None:
         # The first time also for the hours of a day in which nothing ran.

@@ -9,7 +9,7 @@ import structlog
 from pydantic import ValidationError
 
 from frontdesk.domain.agents import AgentReply, AgentRequest, Manifest, Turn
-from frontdesk.domain.errors import AgentError, AgentRejectedError
+from frontdesk.domain.errors import AgentError, AgentRejectedError, BreakerOpenError
 from frontdesk.domain.messages import Record
 from frontdesk.domain.routing import HUB, Route, Rule, choose
 from frontdesk.wire.breaker import Breaker
@@ -22,10 +22,11 @@ MAX_TURNS = 20
 
 @dataclass(frozen=True, kw_only=True)
 class Dispatched:
-    """A route and how long the agents took, in milliseconds."""
+    """A route, how long the agents took in milliseconds, and how many were asked."""
 
     route: Route
     latency_ms: int
+    calls: int
 
 
 class Dispatcher:
@@ -42,6 +43,10 @@ class Dispatcher:
         states = await asyncio.gather(*(self._state_of(manifest) for manifest in self._manifests))
         return {manifest.name: state for manifest, state in zip(self._manifests, states, strict=True)}
 
+    def left_alone(self) -> dict[str, bool]:
+        """Each agent → whether it is being left alone after failures."""
+        return {name: breaker.is_open for name, breaker in self._breakers.items()}
+
     async def _state_of(self, manifest: Manifest) -> str:
         if self._breakers[manifest.name].is_open:
             return "left alone"
@@ -51,7 +56,7 @@ class Dispatcher:
             return "down"
         return "up"
 
-    async def dispatch(self, record: Record, rules: tuple[Rule, ...]) -> Dispatched:
+    async def dispatch(self, record: Record, rules: tuple[Rule, ...], *, trace: str | None = None) -> Dispatched:
         """Choose an agent and get its answer. A route without success means that nobody could be reached."""
         assert record.analysis is not None  # noqa: S101 (routing follows analysis)
         started = time.monotonic()
@@ -66,16 +71,19 @@ class Dispatcher:
         request = _request(record, choice.agent)
         reasons = [choice.reason]
         route: Route | None = None
+        calls = 0
         for name in dict.fromkeys((choice.agent, HUB)):
             if name not in self._by_name:
                 reasons.append(f"there is no {name}")
                 continue
             try:
-                reply = await self._ask(name, request)
+                reply = await self._ask(name, request, trace)
             except AgentError as error:
+                calls += not isinstance(error, BreakerOpenError)
                 reasons.append(f"{name} failed: {error.detail}")
                 log.warning("agent_failed", agent=name, reason=error.detail, message=record.id)
                 continue
+            calls += 1
             if name != choice.agent:
                 reasons.append("the hub took over")
             elif reply.agent != name:
@@ -85,14 +93,17 @@ class Dispatcher:
             break
         if route is None:
             route = Route(success=False, agent=choice.agent, reason="; ".join(reasons))
-        return Dispatched(route=route, latency_ms=round((time.monotonic() - started) * 1000))
+        return Dispatched(route=route, latency_ms=round((time.monotonic() - started) * 1000), calls=calls)
 
-    async def _ask(self, name: str, request: AgentRequest) -> AgentReply:
+    async def _ask(self, name: str, request: AgentRequest, trace: str | None) -> AgentReply:
         breaker = self._breakers[name]
         breaker.enter()
         try:
             answer = await self._caller.post(
-                f"{self._by_name[name].address}/process", request.model_dump(mode="json"), key=request.idempotency_key
+                f"{self._by_name[name].address}/process",
+                request.model_dump(mode="json"),
+                key=request.idempotency_key,
+                trace=trace,
             )
             reply = AgentReply.model_validate(answer)
         except AgentRejectedError:

@@ -1,24 +1,28 @@
 """Conversations as leases: a worker claims one, works on its messages in order, and gives it back.
 
 ``ready_at`` is when work is due and, while claimed, the end of the lease. ``version`` counts what arrived: a conversation
-that got news while it was claimed is ready again at once.
+that got news while it was claimed is ready again at once. Giving back is a step of :mod:`frontdesk.store.progress`.
 """
 
 import secrets
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import case, select, update
+from sqlalchemy import and_, case, literal_column, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from frontdesk.store.database import Database
-from frontdesk.store.intake import IMPORTANT_LANE, ORDINARY_LANE
 from frontdesk.store.tables import conversations
+
+IMPORTANT_LANE = 0
+ORDINARY_LANE = 1
 
 
 @dataclass(frozen=True, kw_only=True)
 class Claim:
-    """The right to work on a conversation until its lease ends."""
+    """The right to work on a conversation until its lease ends. The token is new with every claim."""
 
     conversation_id: int
     token: bytes
@@ -37,7 +41,7 @@ async def claim(database: Database, places: int, *, now: datetime, lease: timede
 
     async def work(connection: AsyncConnection) -> list[Claim]:
         first = await _due(connection, lanes[0], places, now)
-        second = await _due(connection, lanes[1], places, now)
+        second = await _due(connection, lanes[1], places, now) if places > 1 or not first else []
         reserved = 1 if second and places > 1 else 0
         ids = (first[: places - reserved] + second)[:places]
         if not ids:
@@ -63,44 +67,54 @@ async def _due(connection: AsyncConnection, lane: int, places: int, now: datetim
     return [int(row.id) for row in rows]
 
 
-async def renew(database: Database, held: Claim, *, now: datetime, lease: timedelta) -> bool:
-    """Hold a conversation longer; False where the lease was lost."""
-
-    async def work(connection: AsyncConnection) -> bool:
-        result = await connection.execute(
-            update(conversations)
-            .where(conversations.c.id == held.conversation_id, conversations.c.owner == held.token)
-            .values(ready_at=now + lease)
-        )
-        return result.rowcount == 1
-
-    return await database.write(work)
-
-
-async def release(database: Database, held: Claim, *, now: datetime, next_due: datetime | None) -> bool:
-    """Give a conversation back; it is due again at ``next_due``, or now where news came. False if the lease was lost."""
+async def renew(database: Database, held: Iterable[Claim], *, now: datetime, lease: timedelta) -> set[Claim]:
+    """Hold conversations longer; those of the claims that still hold. The others have been lost to somebody else."""
+    claims = set(held)
+    ids = sorted(claim.conversation_id for claim in claims)
+    tokens = sorted({claim.token for claim in claims})
     table = conversations
 
-    async def work(connection: AsyncConnection) -> bool:
-        result = await connection.execute(
-            update(table)
-            .where(table.c.id == held.conversation_id, table.c.owner == held.token)
-            .values(
-                ready_at=case((table.c.version == table.c.claimed_version, next_due), else_=now),
-                owner=None,
-            )
-        )
-        return result.rowcount == 1
+    async def work(connection: AsyncConnection) -> set[Claim]:
+        ours = table.c.id.in_(ids), table.c.owner.in_(tokens)
+        rows = await connection.execute(select(table.c.id, table.c.owner).where(*ours).with_for_update())
+        found = {Claim(conversation_id=row.id, token=bytes(row.owner)) for row in rows} & claims
+        still = sorted(claim.conversation_id for claim in found)
+        if still:
+            await connection.execute(update(table).where(table.c.id.in_(still)).values(ready_at=now + lease))
+        return found
 
     return await database.write(work)
+
+
+async def wake(connection: AsyncConnection, conversation_ids: Iterable[int], *, now: datetime, **changes: Any) -> None:
+    """There is work for conversations: a part of the transaction that makes it. Their rows are locked by it, by id."""
+    table = conversations
+    await connection.execute(
+        update(table)
+        .where(table.c.id.in_(sorted(conversation_ids)))
+        .values(
+            # A literal: as a bound value MariaDB's driver turns it into text.
+            version=literal_column("version + 1"),
+            # A claimed conversation keeps its lease; one that waits for a retry need not wait with news.
+            ready_at=case(
+                (and_(table.c.owner.is_(None), or_(table.c.ready_at.is_(None), table.c.ready_at > now)), now),
+                else_=table.c.ready_at,
+            ),
+            **changes,
+        )
+    )
 
 
 async def next_ready_at(database: Database) -> datetime | None:
     """When the next conversation is due, or None where nothing waits."""
     async with database.read() as connection:
-        return await connection.scalar(
-            select(conversations.c.ready_at)
-            .where(conversations.c.ready_at.is_not(None))
-            .order_by(conversations.c.ready_at)
-            .limit(1)
-        )
+        moments = [
+            await connection.scalar(
+                select(conversations.c.ready_at)
+                .where(conversations.c.lane == lane, conversations.c.ready_at.is_not(None))
+                .order_by(conversations.c.ready_at)
+                .limit(1)
+            )
+            for lane in (IMPORTANT_LANE, ORDINARY_LANE)
+        ]
+    return min((moment for moment in moments if moment is not None), default=None)

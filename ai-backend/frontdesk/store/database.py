@@ -6,7 +6,9 @@ for that (a deadlock, a lock wait that timed out, a lost race for a unique key).
 
 import asyncio
 import contextlib
+import math
 import random
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
@@ -14,7 +16,7 @@ from typing import Any, TypeVar
 import structlog
 from sqlalchemy import event, make_url, text
 from sqlalchemy.engine import URL
-from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
+from sqlalchemy.exc import DBAPIError, DisconnectionError, IntegrityError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
@@ -26,10 +28,13 @@ log = structlog.get_logger(__name__)
 
 WRITE_ATTEMPTS = 6
 STATEMENTS_S = 30
+PING_AFTER_S = 1
 # Deadlock, lock wait timeout, changed since last read, and a Galera node that is not in the cluster yet.
 RETRIED_CODES = frozenset({1213, 1205, 1020, 1047})
 NO_SUCH_TABLE = 1146
 NO_SUCH_DATABASE = 1049
+# Too many connections, shutting down, and the client's own: cannot connect, gone away, lost.
+AWAY_CODES = frozenset({1040, 1053, 2002, 2003, 2005, 2006, 2013, 2014, *RETRIED_CODES})
 REFUSALS: dict[int | None, str] = {
     1044: "the database refuses this user",
     1045: "the database refuses this user or password",
@@ -44,11 +49,16 @@ class NoDatabaseError(UnavailableError):
     """The server has no database of this name."""
 
 
-class Database:
-    """The store of one installation."""
+class StatementRefusedError(UnavailableError):
+    """The database refuses a statement while it is up: something may be wrong with what is to be stored."""
 
-    def __init__(self, engine: AsyncEngine) -> None:
+
+class Database:
+    """The store of one installation. ``reader`` is the engine for queries, where it is another one."""
+
+    def __init__(self, engine: AsyncEngine, *, reader: AsyncEngine | None = None) -> None:
         self.engine = engine
+        self._reader = reader or engine
         self.is_sqlite = engine.dialect.name == "sqlite"
         # SQLite has one writer: queueing here is fair, its own busy loop is not.
         self._writer = asyncio.Lock() if self.is_sqlite else None
@@ -65,7 +75,7 @@ class Database:
     async def read(self) -> AsyncIterator[AsyncConnection]:
         """A connection for queries; nothing is kept open after it."""
         with translated():
-            async with asyncio.timeout(STATEMENTS_S), self.engine.connect() as connection:
+            async with asyncio.timeout(STATEMENTS_S), self._reader.connect() as connection, _usable(connection):
                 yield connection
 
     async def write(self, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
@@ -96,7 +106,7 @@ class Database:
         async with self.engine.connect() as connection:
             if self.is_sqlite:
                 await connection.execution_options(frontdesk_write=True)
-            async with connection.begin():
+            async with _usable(connection), connection.begin():
                 yield connection
 
     async def ping(self) -> None:
@@ -111,6 +121,7 @@ class Database:
     async def close(self) -> None:
         """Close all connections."""
         await self.engine.dispose()
+        await self._reader.dispose()
 
 
 def open_database(url: str, *, pool_size: int = 10) -> Database:
@@ -119,22 +130,57 @@ def open_database(url: str, *, pool_size: int = 10) -> Database:
     if parsed.get_backend_name() == "sqlite":
         return Database(_sqlite_engine(parsed))
     if parsed.get_backend_name() in {"mysql", "mariadb"}:
-        engine = create_async_engine(
-            parsed.update_query_dict({"charset": "utf8mb4"}),
-            pool_size=pool_size,
-            max_overflow=pool_size,
-            pool_pre_ping=True,
-            pool_recycle=1800,
-            # Parameters are what customers wrote: no error text may show them.
-            hide_parameters=True,
-            isolation_level="READ COMMITTED",
-            connect_args={
-                "connect_timeout": 5,
-                "init_command": "SET time_zone = '+00:00', sql_mode = 'STRICT_ALL_TABLES'",
-            },
-        )
-        return Database(engine)
+        complete = parsed.update_query_dict({"charset": "utf8mb4"})
+        writer = _mysql_engine(complete, pool_size, "READ COMMITTED")
+        # Without a transaction around each query three of four round trips are saved.
+        return Database(writer, reader=_mysql_engine(complete, pool_size, "AUTOCOMMIT"))
     raise ConfigurationError("DATABASE_URL: must start with mysql:// or sqlite:///")
+
+
+def _mysql_engine(url: URL, pool_size: int, isolation: str) -> AsyncEngine:
+    engine = create_async_engine(
+        url,
+        pool_size=pool_size,
+        max_overflow=pool_size,
+        pool_recycle=1800,
+        # Every transaction ends by itself, see _begin.
+        pool_reset_on_return=None,
+        skip_autocommit_rollback=True,
+        # Parameters are what customers wrote: no error text may show them.
+        hide_parameters=True,
+        isolation_level=isolation,
+        connect_args={
+            "connect_timeout": 5,
+            "init_command": "SET time_zone = '+00:00', sql_mode = 'STRICT_ALL_TABLES'",
+        },
+    )
+
+    @event.listens_for(engine.sync_engine, "checkin")
+    def _rests(_: Any, record: Any) -> None:
+        record.info["rests_since"] = time.monotonic()
+
+    @event.listens_for(engine.sync_engine, "checkout")
+    def _look(connection: Any, record: Any, _: Any) -> None:
+        # A ping before each use would be a fifth of all round trips; one after a rest finds what a restart has ended.
+        if time.monotonic() - record.info.get("rests_since", math.inf) > PING_AFTER_S:
+            try:
+                engine.dialect.do_ping(connection)
+            except Exception as error:
+                raise DisconnectionError from error
+
+    return engine
+
+
+@contextlib.asynccontextmanager
+async def _usable(connection: AsyncConnection) -> AsyncIterator[None]:
+    """A connection that was left in the middle of an answer never goes back to the pool."""
+    try:
+        yield
+    except Exception:
+        raise
+    except BaseException:
+        await connection.invalidate()
+        raise
 
 
 def _sqlite_engine(url: URL) -> AsyncEngine:
@@ -160,6 +206,11 @@ def _sqlite_engine(url: URL) -> AsyncEngine:
     return engine
 
 
+def inserted_id(result: object) -> int:
+    """The id of the row that an INSERT of one row made."""
+    return int(result.inserted_primary_key[0])  # type: ignore[attr-defined]
+
+
 @contextlib.contextmanager
 def translated() -> Iterator[None]:
     """Turn what the drivers raise into our errors."""
@@ -179,7 +230,14 @@ def _code(error: DBAPIError) -> int | None:
 
 
 def _worth_repeating(error: DBAPIError) -> bool:
-    return isinstance(error, IntegrityError) or _code(error) in RETRIED_CODES or SQLITE_BUSY in str(error.orig)
+    # A connection may have died while it rested in the pool. Where it died during the commit nobody knows whether that
+    # happened: every transaction here can be repeated, since what it stores has a key, or finds its own work done.
+    return (
+        isinstance(error, IntegrityError)
+        or error.connection_invalidated
+        or _code(error) in RETRIED_CODES
+        or SQLITE_BUSY in str(error.orig)
+    )
 
 
 def _as_ours(error: DBAPIError) -> Exception:
@@ -190,6 +248,8 @@ def _as_ours(error: DBAPIError) -> Exception:
         return NoDatabaseError()
     if code in REFUSALS:
         return UnavailableError(REFUSALS[code])
-    if error.connection_invalidated or isinstance(error, OperationalError):
-        return UnavailableError("the database cannot be reached or refuses to commit")
+    if error.connection_invalidated or code in AWAY_CODES:
+        return UnavailableError("the database cannot be reached")
+    if isinstance(error, OperationalError):
+        return StatementRefusedError("the database refuses to commit")
     return error

@@ -1,16 +1,16 @@
 """Who matters and who decides: important customers, critical groups, routing rules."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import datetime
 
-from sqlalchemy import and_, delete, insert, or_, select, update
+from sqlalchemy import and_, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from frontdesk.domain.contacts import Identity
 from frontdesk.domain.errors import InvalidInputError
 from frontdesk.domain.routing import Rule
-from frontdesk.store.database import Database
-from frontdesk.store.tables import critical_groups, important_customers, routing_rules
+from frontdesk.store.database import Database, inserted_id
+from frontdesk.store.tables import contact_identities, critical_groups, important_customers, routing_rules
 
 MAX_ID_BYTES = 255
 
@@ -21,24 +21,23 @@ def group_key(value: str) -> str:
     return text if text.endswith("@g.us") else " ".join(text.casefold().split())
 
 
-async def important_identities(connection: AsyncConnection, identities: Sequence[Identity]) -> set[Identity]:
-    """Those of the identities that are important customers."""
-    table = important_customers
-    if not identities:
-        return set()
+async def important_contacts(connection: AsyncConnection, contact_ids: Iterable[int]) -> set[int]:
+    """Those of the contacts of whom any identity is an important customer's."""
+    table, known = important_customers, contact_identities
     rows = await connection.execute(
-        select(table.c.kind, table.c.value).where(
-            or_(*(and_(table.c.kind == identity.kind, table.c.value == identity.value) for identity in identities))
-        )
+        select(known.c.contact_id)
+        .join(table, and_(table.c.kind == known.c.kind, table.c.value == known.c.value))
+        .where(known.c.contact_id.in_(sorted(contact_ids)))
     )
-    return {Identity(kind=row.kind, value=row.value) for row in rows}
+    return {int(row.contact_id) for row in rows}
 
 
-async def is_critical_group(connection: AsyncConnection, names: Iterable[str]) -> bool:
-    """Whether a group, by its id or its name, is critical."""
+async def known_groups(connection: AsyncConnection, names: Iterable[str]) -> set[str]:
+    """The keys of those groups, given by their ids or names, that are critical."""
     table = critical_groups
-    keys = [group_key(name) for name in names if name]
-    return await connection.scalar(select(table.c.id).where(table.c.group_key.in_(keys)).limit(1)) is not None
+    keys = sorted({group_key(name) for name in names})
+    rows = await connection.execute(select(table.c.group_key).where(table.c.group_key.in_(keys)))
+    return {str(row.group_key) for row in rows}
 
 
 async def list_customers(database: Database) -> list[tuple[Identity, str | None, datetime]]:
@@ -94,7 +93,7 @@ async def add_group(database: Database, name: str, *, now: datetime) -> bool:
     table = critical_groups
 
     async def work(connection: AsyncConnection) -> bool:
-        if await is_critical_group(connection, [name]):
+        if await known_groups(connection, [name]):
             return False
         await connection.execute(insert(table).values(group_key=group_key(name), created_at=now))
         return True
@@ -125,7 +124,7 @@ async def add_rule(database: Database, rule: Rule) -> int:
 
     async def work(connection: AsyncConnection) -> int:
         result = await connection.execute(insert(routing_rules).values(**rule.model_dump(exclude={"id"})))
-        return int(result.inserted_primary_key[0])  # type: ignore[index]
+        return inserted_id(result)
 
     return await database.write(work)
 

@@ -1,27 +1,25 @@
-"""Taking a message in: its row, its history, its contact and its place in the queue, in one transaction."""
+"""Taking messages in: rows, histories, contacts and places in the queue of many messages, in one transaction."""
 
+from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import and_, case, insert, literal_column, or_, select, update
+from sqlalchemy import insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from frontdesk.domain.contacts import Identity
-from frontdesk.domain.messages import IncomingMessage, history_digests
-from frontdesk.store.database import Database
-from frontdesk.store.directory import important_identities, is_critical_group
-from frontdesk.store.tables import (
-    accounts,
-    contact_identities,
-    contacts,
-    conversations,
-    message_history,
-    webhook_messages,
-)  # fmt: skip
+from frontdesk.domain.messages import HistoryItem, IncomingMessage, history_digests
+from frontdesk.store import events
+from frontdesk.store.contacts import find_contacts
+from frontdesk.store.conversations import IMPORTANT_LANE, ORDINARY_LANE, wake
+from frontdesk.store.database import Database, inserted_id
+from frontdesk.store.directory import group_key, important_contacts, known_groups
+from frontdesk.store.history import StoredDigests, keep_history
+from frontdesk.store.tables import accounts, conversations, webhook_messages
 
-IMPORTANT_LANE = 0
-ORDINARY_LANE = 1
+MessageKey = tuple[int, str]
+"""Account and the channel's id: what makes a message the same message."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,202 +31,249 @@ class Accepted:
     is_new: bool
 
 
-async def accept(database: Database, message: IncomingMessage, *, now: datetime) -> Accepted:
-    """Commit a message with all that belongs to it; the same ``message_id`` again changes nothing.
+@dataclass(frozen=True, kw_only=True)
+class _Conversation:
+    id: int
+    title: str
+    lane: int
 
-    Two that arrive at the same moment meet at the unique key: the loser's transaction is repeated and finds the winner.
 
-    Raises:
-        UnavailableError: the store does not commit.
+@dataclass(kw_only=True)
+class _Fresh:
+    """A message that is not in the store yet, and what the transaction found out about it."""
+
+    key: MessageKey
+    message: IncomingMessage
+    contact_id: int = 0
+    conversation: _Conversation = field(init=False)
+    is_vip: bool = False
+    is_critical: bool = False
+    digests: tuple[bytes, ...] = ()
+
+    @property
+    def lane(self) -> int:
+        """Where it waits."""
+        return IMPORTANT_LANE if self.is_vip or self.is_critical else ORDINARY_LANE
+
+    @property
+    def chat_key(self) -> str:
+        """What its conversation is known by within the account."""
+        return f"group:{self.message.chat_id}" if self.message.is_group else f"contact:{self.contact_id}"
+
+
+class Intake:
+    """Commits messages with all that belongs to them; the same ``message_id`` again changes nothing.
+
+    It remembers which accounts there are and which history was stored, and trusts that memory once: where the store says
+    otherwise the transaction is repeated without it.
     """
 
-    async def work(connection: AsyncConnection) -> Accepted:
-        account_id = await _account(connection, message.account, now)
-        known = (
-            await connection.execute(
-                select(webhook_messages.c.id, webhook_messages.c.conversation_id).where(
-                    webhook_messages.c.account_id == account_id, webhook_messages.c.message_id == message.message_id
-                )
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._accounts: dict[str, int] = {}
+        self._stored = StoredDigests()
+
+    async def accept(self, messages: Sequence[IncomingMessage], *, now: datetime) -> list[Accepted]:
+        """Take messages in, in this order and in one transaction.
+
+        Two transactions that bring the same at the same moment meet at a unique key: one is repeated and finds the other's.
+
+        Raises:
+            UnavailableError: the store does not commit.
+        """
+        is_repeated = False
+        kept: dict[int, set[bytes]] = {}
+
+        async def work(connection: AsyncConnection) -> list[Accepted]:
+            nonlocal is_repeated
+            if is_repeated:
+                self._accounts.clear()
+                self._stored.forget(kept)
+            is_repeated = True
+            kept.clear()
+            return await self._accept(connection, messages, now, kept)
+
+        accepted = await self._database.write(work)
+        self._stored.remember(kept)
+        return accepted
+
+    async def _accept(
+        self,
+        connection: AsyncConnection,
+        messages: Sequence[IncomingMessage],
+        now: datetime,
+        kept: dict[int, set[bytes]],
+    ) -> list[Accepted]:
+        keys = [(await self._account(connection, message.account, now), message.message_id) for message in messages]
+        known = await _known(connection, keys)
+        fresh = {
+            key: _Fresh(key=key, message=message)
+            for key, message in zip(reversed(keys), reversed(messages), strict=True)
+            if key not in known
+        }
+        # Reversed twice: of two that are the same within a batch the first counts.
+        new = list(reversed(fresh.values()))
+        if new:
+            # Contacts, conversations and what refers to them, each by its id: transactions that all lock in one order
+            # wait for each other and never lock each other out.
+            contact_ids = await find_contacts(connection, [item.message for item in new], now)
+            for item, contact_id in zip(new, contact_ids, strict=True):
+                item.contact_id = contact_id
+            await _find_the_important(connection, new)
+            await _find_conversations(connection, new, now)
+            await _make_ready(connection, new, now)
+            windows = _windows(new)
+            await keep_history(connection, windows, self._stored)
+            kept.update({id_: set(window) for id_, window in windows.items() if window})
+            await connection.execute(insert(webhook_messages), [_row(item, now) for item in new])
+            stored = await _known(connection, [item.key for item in new])
+            await events.add(connection, [_received(item, stored[item.key].id, now) for item in new])
+            known |= stored
+        results: list[Accepted] = []
+        for key in keys:
+            found = known[key]
+            results.append(
+                Accepted(id=found.id, conversation_id=found.conversation_id, is_new=fresh.pop(key, None) is not None)
             )
-        ).first()
-        if known:
-            return Accepted(id=known.id, conversation_id=known.conversation_id, is_new=False)
-        contact_id = await _contact(connection, message, now)
-        is_vip = bool(await important_identities(connection, await _all_identities(connection, contact_id)))
-        is_critical = message.is_group and await is_critical_group(
-            connection, (message.chat_id or "", message.chat_name)
-        )
-        lane = IMPORTANT_LANE if is_vip or is_critical else ORDINARY_LANE
-        conversation_id = await _conversation(connection, message, account_id, contact_id, lane, now)
-        digests = await _keep_history(connection, conversation_id, message)
-        row = await connection.execute(
-            insert(webhook_messages).values(
-                account_id=account_id,
-                message_id=message.message_id,
-                conversation_id=conversation_id,
-                contact_id=contact_id,
-                chat_time=message.sent_at,
-                chat_name=message.chat_name,
-                phone_number=message.phone_number,
-                sender_id=message.sender_id,
-                sender_name=message.sender_name,
-                current_message=message.text,
-                message_type=message.type,
-                media=message.media.model_dump_json() if message.media else None,
-                quoted=message.quoted.model_dump_json() if message.quoted else None,
-                is_from_us=message.from_us,
-                is_repaired=message.repaired,
-                is_vip_customer=is_vip,
-                is_critical_group=is_critical,
-                history_digests=b"".join(digests),
-                # What we wrote ourselves is kept for the thread and never judged.
-                state="processed" if message.from_us else "pending",
-                attempts=0,
-                created_at=now,
-                processed_at=now if message.from_us else None,
+        return results
+
+    async def _account(self, connection: AsyncConnection, name: str, now: datetime) -> int:
+        if name not in self._accounts:
+            found = await connection.scalar(select(accounts.c.id).where(accounts.c.name == name))
+            if found is None:
+                values = insert(accounts).values(name=name, channel="whatsapp_web", created_at=now)
+                # Not remembered yet: this transaction may still fail.
+                return inserted_id(await connection.execute(values))
+            self._accounts[name] = int(found)
+        return self._accounts[name]
+
+
+def _windows(new: Sequence[_Fresh]) -> dict[int, dict[bytes, HistoryItem]]:
+    windows: defaultdict[int, dict[bytes, HistoryItem]] = defaultdict(dict)
+    for item in new:
+        item.digests = history_digests(item.message.history)
+        windows[item.conversation.id].update(zip(item.digests, item.message.history, strict=True))
+    return windows
+
+
+async def _known(connection: AsyncConnection, keys: Sequence[MessageKey]) -> dict[MessageKey, Accepted]:
+    table = webhook_messages
+    wanted: defaultdict[int, list[str]] = defaultdict(list)
+    for account_id, message_id in keys:
+        wanted[account_id].append(message_id)
+    found: dict[MessageKey, Accepted] = {}
+    for account_id, message_ids in wanted.items():
+        rows = await connection.execute(
+            select(table.c.id, table.c.message_id, table.c.conversation_id).where(
+                table.c.account_id == account_id, table.c.message_id.in_(message_ids)
             )
         )
-        if not message.from_us:
-            await _make_ready(connection, conversation_id, message, lane, now)
-        return Accepted(id=_key(row), conversation_id=conversation_id, is_new=True)
-
-    return await database.write(work)
-
-
-async def _account(connection: AsyncConnection, name: str, now: datetime) -> int:
-    found = await connection.scalar(select(accounts.c.id).where(accounts.c.name == name))
-    if found is not None:
-        return int(found)
-    row = await connection.execute(insert(accounts).values(name=name, channel="whatsapp_web", created_at=now))
-    return _key(row)
+        for row in rows:
+            accepted = Accepted(id=row.id, conversation_id=row.conversation_id, is_new=False)
+            found[account_id, row.message_id] = accepted
+    return found
 
 
-async def _contact(connection: AsyncConnection, message: IncomingMessage, now: datetime) -> int:
-    """The contact that the strongest known identity belongs to, or a new one; the other identities join it."""
-    wanted = message.identities
-    rows = await connection.execute(
-        select(contact_identities).where(
-            or_(*(and_(contact_identities.c.kind == i.kind, contact_identities.c.value == i.value) for i in wanted))
-        )
-    )
-    owners = {Identity(kind=row.kind, value=row.value): int(row.contact_id) for row in rows}
-    contact_id = next((owners[identity] for identity in wanted if identity in owners), None)
-    if contact_id is None:
-        contact_id = _key(
-            await connection.execute(
-                insert(contacts).values(name=message.sender_name, first_seen_at=now, last_seen_at=now)
-            )
-        )
-    else:
-        changes = {"last_seen_at": now} | (
-            {"name": message.sender_name} if message.sender_name and not message.from_us else {}
-        )
-        await connection.execute(update(contacts).where(contacts.c.id == contact_id).values(**changes))
-    for identity, owner in owners.items():
-        if owner != contact_id:
-            # WhatsApp has revealed that two are one: from now on the weaker identity leads to the same contact.
-            table = contact_identities
-            await connection.execute(
-                update(table)
-                .where(table.c.kind == identity.kind, table.c.value == identity.value)
-                .values(contact_id=contact_id)
-            )
-    new = [
-        {"kind": identity.kind, "value": identity.value, "contact_id": contact_id, "created_at": now}
-        for identity in wanted
-        if identity not in owners
-    ]
-    if new:
-        await connection.execute(insert(contact_identities), new)
-    return contact_id
+async def _find_the_important(connection: AsyncConnection, new: Sequence[_Fresh]) -> None:
+    vips = await important_contacts(connection, {item.contact_id for item in new})
+    groups = [item for item in new if item.message.is_group]
+    critical = await known_groups(connection, [name for item in groups for name in _names(item)]) if groups else set()
+    for item in new:
+        item.is_vip = item.contact_id in vips
+        item.is_critical = item.message.is_group and any(group_key(name) in critical for name in _names(item))
 
 
-async def _all_identities(connection: AsyncConnection, contact_id: int) -> list[Identity]:
-    table = contact_identities
-    rows = await connection.execute(select(table.c.kind, table.c.value).where(table.c.contact_id == contact_id))
-    return [Identity(kind=row.kind, value=row.value) for row in rows]
+def _names(item: _Fresh) -> tuple[str, ...]:
+    return tuple(name for name in (item.message.chat_id, item.message.chat_name) if name)
 
 
-async def _conversation(
-    connection: AsyncConnection, message: IncomingMessage, account_id: int, contact_id: int, lane: int, now: datetime
-) -> int:
-    chat_key = f"group:{message.chat_id}" if message.is_group else f"contact:{contact_id}"
-    found = await connection.scalar(
-        select(conversations.c.id)
-        .where(conversations.c.account_id == account_id, conversations.c.chat_key == chat_key)
-        # The rows that follow refer to it, and it is updated last: taking it whole at once avoids deadlocks.
-        .with_for_update()
-    )
-    if found is not None:
-        return int(found)
-    row = await connection.execute(
-        insert(conversations).values(
-            account_id=account_id,
-            chat_key=chat_key,
-            contact_id=None if message.is_group else contact_id,
-            title=message.chat_name,
-            is_group=message.is_group,
-            created_at=now,
-            last_message_at=now,
-            lane=lane,
-            version=0,
-            claimed_version=0,
-        )
-    )
-    return _key(row)
-
-
-async def _keep_history(connection: AsyncConnection, conversation_id: int, message: IncomingMessage) -> Sequence[bytes]:
-    digests = history_digests(message.history)
-    if not digests:
-        return digests
-    table = message_history
-    rows = await connection.execute(
-        select(table.c.digest).where(table.c.conversation_id == conversation_id, table.c.digest.in_(set(digests)))
-    )
-    known = {bytes(row.digest) for row in rows}
-    new = {digest: item for digest, item in zip(digests, message.history, strict=True) if digest not in known}
-    if new:
-        # Sorted by key: two transactions that insert the same rows in different orders would deadlock.
-        await connection.execute(
-            insert(table),
-            [
-                {
-                    "conversation_id": conversation_id,
-                    "digest": digest,
-                    "sender": item.sender,
-                    "content": item.content,
-                    "sent_at": item.sent_at,
-                    "type": item.type,
-                    "from_us": item.from_us,
-                }
-                for digest, item in sorted(new.items())
-            ],
-        )
-    return digests
-
-
-async def _make_ready(
-    connection: AsyncConnection, conversation_id: int, message: IncomingMessage, lane: int, now: datetime
-) -> None:
+async def _find_conversations(connection: AsyncConnection, new: Sequence[_Fresh], now: datetime) -> None:
     table = conversations
-    await connection.execute(
-        update(table)
-        .where(table.c.id == conversation_id)
-        .values(
-            # A literal: as a bound value MariaDB's driver turns it into text.
-            version=literal_column("version + 1"),
-            lane=case((table.c.lane < lane, table.c.lane), else_=lane),
-            last_message_at=now,
-            title=message.chat_name,
-            # A claimed conversation keeps its lease; one that waits for a retry need not wait with news.
-            ready_at=case(
-                (and_(table.c.owner.is_(None), or_(table.c.ready_at.is_(None), table.c.ready_at > now)), now),
-                else_=table.c.ready_at,
-            ),
+    by_account: defaultdict[int, dict[str, _Fresh]] = defaultdict(dict)
+    for item in new:
+        by_account[item.key[0]].setdefault(item.chat_key, item)
+    for account_id, firsts in sorted(by_account.items()):
+        rows = await connection.execute(
+            select(table.c.id, table.c.chat_key, table.c.title, table.c.lane).where(
+                table.c.account_id == account_id, table.c.chat_key.in_(sorted(firsts))
+            )
         )
+        known = {row.chat_key: _Conversation(id=row.id, title=row.title, lane=row.lane) for row in rows}
+        for chat_key, first in sorted(firsts.items()):
+            if chat_key in known:
+                continue
+            message = first.message
+            values = insert(table).values(
+                account_id=account_id,
+                chat_key=chat_key,
+                contact_id=None if message.is_group else first.contact_id,
+                title=message.chat_name,
+                is_group=message.is_group,
+                created_at=now,
+                last_message_at=now,
+                lane=first.lane,
+                version=0,
+                claimed_version=0,
+            )
+            id_ = inserted_id(await connection.execute(values))
+            known[chat_key] = _Conversation(id=id_, title=message.chat_name, lane=first.lane)
+        for item in new:
+            if item.key[0] == account_id:
+                item.conversation = known[item.chat_key]
+
+
+async def _make_ready(connection: AsyncConnection, new: Sequence[_Fresh], now: datetime) -> None:
+    table = conversations
+    arrived = {item.conversation.id: item for item in new if not item.message.from_us}
+    if not arrived:
+        return
+    await wake(connection, arrived, now=now, last_message_at=now)
+    for id_, item in arrived.items():
+        changes: dict[str, Any] = {}
+        if item.message.chat_name != item.conversation.title:
+            changes["title"] = item.message.chat_name
+        if item.lane < item.conversation.lane:
+            changes["lane"] = item.lane
+        if changes:
+            await connection.execute(update(table).where(table.c.id == id_).values(**changes))
+
+
+def _row(item: _Fresh, now: datetime) -> dict[str, Any]:
+    message = item.message
+    return {
+        "account_id": item.key[0],
+        "message_id": message.message_id,
+        "conversation_id": item.conversation.id,
+        "contact_id": item.contact_id,
+        "chat_time": message.sent_at,
+        "chat_name": message.chat_name,
+        "phone_number": message.phone_number,
+        "sender_id": message.sender_id,
+        "sender_name": message.sender_name,
+        "current_message": message.text,
+        "message_type": message.type,
+        "media": message.media.model_dump_json() if message.media else None,
+        "quoted": message.quoted.model_dump_json() if message.quoted else None,
+        "is_from_us": message.from_us,
+        "is_repaired": message.repaired,
+        "is_vip_customer": item.is_vip,
+        "is_critical_group": item.is_critical,
+        "history_digests": b"".join(item.digests),
+        "trace": message.trace,
+        # What we wrote ourselves is kept for the thread and never judged.
+        "state": "processed" if message.from_us else "pending",
+        "attempts": 0,
+        "created_at": now,
+        "processed_at": now if message.from_us else None,
+    }
+
+
+def _received(item: _Fresh, id_: int, now: datetime) -> dict[str, Any]:
+    return events.row(
+        "message.received",
+        now=now,
+        account_id=item.key[0],
+        conversation_id=item.conversation.id,
+        message_id=id_,
+        data={"from_us": item.message.from_us, "important": item.lane == IMPORTANT_LANE},
     )
-
-
-def _key(result: object) -> int:
-    return int(result.inserted_primary_key[0])  # type: ignore[attr-defined]

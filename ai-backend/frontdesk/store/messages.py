@@ -1,11 +1,12 @@
 """Messages in the store, and what each stage made of them."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, insert, literal_column, or_, select, true, update
+from sqlalchemy import Row, and_, literal_column, select, union_all, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from frontdesk.domain.analysis import Analysis
@@ -13,6 +14,8 @@ from frontdesk.domain.contacts import Identity
 from frontdesk.domain.messages import DIGEST_BYTES, HistoryItem, IncomingMessage, Media, MessageState, Quoted, Record
 from frontdesk.domain.routing import Route
 from frontdesk.domain.usage import Usage
+from frontdesk.store import conversations as conversation_leases
+from frontdesk.store import events
 from frontdesk.store.database import Database
 from frontdesk.store.tables import (
     accounts,
@@ -26,56 +29,54 @@ from frontdesk.store.tables import (
 
 MAX_REVISIONS = 10
 MODEL_CHARACTERS = 128
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judged:
+    """A judgement to store. ``degraded_reason`` says why rules had to stand in for the model: it is made again later."""
+
+    analysis: Analysis
+    usage: Usage
+    model: str | None
+    degraded_reason: str | None
+
+
 UNFINISHED: tuple[MessageState, ...] = ("pending", "unrouted")
 
 
-async def due_in_conversation(database: Database, conversation_id: int, *, now: datetime, limit: int) -> Sequence[int]:
-    """Ids of the unfinished messages of a conversation whose time has come, in the order of acceptance.
+async def load_due(database: Database, conversation_id: int, *, now: datetime, limit: int) -> list[Record]:
+    """The unfinished messages of a conversation whose time has come, in the order of acceptance.
 
     A message that waits for its analysis holds back those behind it; one that only waits for an agent does not.
     """
     table = webhook_messages
-    async with database.read() as connection:
-        held_back_by = await _first_waiting(connection, conversation_id, now)
-        rows = await connection.execute(
-            select(table.c.id)
-            .where(
-                table.c.conversation_id == conversation_id,
-                table.c.state.in_(UNFINISHED),
-                or_(table.c.due_at.is_(None), table.c.due_at <= now),
-                table.c.id < held_back_by if held_back_by is not None else true(),
-            )
-            .order_by(table.c.id)
-            .limit(limit)
-        )
-        return [int(row.id) for row in rows]
-
-
-async def next_due(database: Database, conversation_id: int, *, now: datetime) -> datetime | None:
-    """When :func:`due_in_conversation` has something again: now, later, or never (None)."""
-    table = webhook_messages
-    async with database.read() as connection:
-        held_back_by = await _first_waiting(connection, conversation_id, now)
-        rows = await connection.execute(
-            select(table.c.due_at).where(
-                table.c.conversation_id == conversation_id,
-                table.c.state.in_(UNFINISHED),
-                table.c.id <= held_back_by if held_back_by is not None else true(),
-            )
-        )
-        return min((row.due_at or now for row in rows), default=None)
-
-
-async def _first_waiting(connection: AsyncConnection, conversation_id: int, now: datetime) -> int | None:
-    """The oldest message that waits for another attempt at its analysis."""
-    table = webhook_messages
-    found: int | None = await connection.scalar(
+    # Each half is read along the index, so that it costs the same however many wait.
+    pending = (
         select(table.c.id)
-        .where(table.c.conversation_id == conversation_id, table.c.state == "pending", table.c.due_at > now)
+        .where(table.c.conversation_id == conversation_id, table.c.state == "pending")
         .order_by(table.c.id)
-        .limit(1)
+        .limit(limit)
+        .subquery()
     )
-    return found
+    unrouted = (
+        select(table.c.id)
+        .where(table.c.conversation_id == conversation_id, table.c.state == "unrouted", table.c.due_at <= now)
+        .order_by(table.c.id)
+        .limit(limit)
+        .subquery()
+    )
+    due = union_all(select(pending.c.id), select(unrouted.c.id)).subquery()
+    async with database.read() as connection:
+        rows = await connection.execute(_selected().join(due, due.c.id == table.c.id).order_by(table.c.id))
+        found: list[Row[Any]] = []
+        for row in rows:
+            if row.state == "pending" and row.due_at is not None and row.due_at > now:
+                break
+            found.append(row)
+        found = found[:limit]
+        packed = b"".join(bytes(row.history_digests or b"") for row in found if row.analysis_document is None)
+        lines = await _lines(connection, conversation_id, packed)
+        return [_record(row, _window(lines, row.history_digests), ()) for row in found]
 
 
 async def fetch(database: Database, message_id: int) -> Record | None:
@@ -84,7 +85,8 @@ async def fetch(database: Database, message_id: int) -> Record | None:
         row = (await connection.execute(_selected().where(webhook_messages.c.id == message_id))).first()
         if row is None:
             return None
-        history = await _history(connection, row.conversation_id, bytes(row.history_digests or b""))
+        lines = await _lines(connection, row.conversation_id, bytes(row.history_digests or b""))
+        history = _window(lines, row.history_digests)
         identities = await connection.execute(
             select(contact_identities.c.kind, contact_identities.c.value).where(
                 contact_identities.c.contact_id == row.contact_id
@@ -101,22 +103,27 @@ async def fetch_latest(database: Database, *, limit: int) -> list[Record]:
         return [_record(row, (), ()) for row in rows]
 
 
-async def save_analysis(
-    database: Database,
-    message_id: int,
-    analysis: Analysis,
-    *,
-    usage: Usage,
-    model: str | None,
-    degraded_reason: str | None,
-    now: datetime,
-) -> None:
-    """Store what was judged; a later judgement replaces an earlier one and adds to its cost.
-
-    ``degraded_reason`` says why rules had to stand in for the model: such a message is judged again later.
-    """
+async def replace_analysis(database: Database, record: Record, judged: Judged, *, now: datetime) -> None:
+    """A later judgement replaces an earlier one and adds to its cost."""
     table = analytics_results
-    values: dict[str, Any] = {
+
+    async def work(connection: AsyncConnection) -> None:
+        known = (await connection.execute(select(table).where(table.c.webhook_message_id == record.id))).first()
+        if known is None:
+            return
+        values = analysis_values(judged, judged.usage + _usage(known), now)
+        await connection.execute(
+            update(table).where(table.c.id == known.id).values(revision=known.revision + 1, **values)
+        )
+        await events.add(connection, [analysed(record, judged, now)])
+
+    await database.write(work)
+
+
+def analysis_values(judged: Judged, spent: Usage, now: datetime) -> dict[str, Any]:
+    """The columns of an analysis."""
+    analysis = judged.analysis
+    return {
         "urgency_score": analysis.urgency_score,
         "category": analysis.category,
         "sentiment": analysis.sentiment,
@@ -128,93 +135,81 @@ async def save_analysis(
         "language": analysis.language,
         "document": analysis.model_dump_json(),
         "analyser": analysis.analyser,
-        "model": model and model[:MODEL_CHARACTERS],
-        "rerate_due": degraded_reason is not None,
-        "degraded_reason": degraded_reason and degraded_reason[:255],
+        "model": judged.model and judged.model[:MODEL_CHARACTERS],
+        "rerate_due": judged.degraded_reason is not None,
+        "degraded_reason": judged.degraded_reason and judged.degraded_reason[:255],
         "processed_at": now,
+        "model_calls": spent.calls,
+        **spent.model_dump(exclude={"calls"}),
     }
 
-    async def work(connection: AsyncConnection) -> None:
-        known = (await connection.execute(select(table).where(table.c.webhook_message_id == message_id))).first()
-        spent = usage if known is None else usage + _usage(known)
-        numbers = {"model_calls": spent.calls, **spent.model_dump(exclude={"calls"})}
-        if known is None:
-            await connection.execute(
-                insert(table).values(webhook_message_id=message_id, revision=1, **values, **numbers)
-            )
-        else:
-            await connection.execute(
-                update(table).where(table.c.id == known.id).values(revision=known.revision + 1, **values, **numbers)
-            )
 
-    await database.write(work)
-
-
-async def save_route(
-    database: Database,
-    message_id: int,
-    route: Route,
-    *,
-    attempts: int,
-    latency_ms: int,
-    due_at: datetime | None,
-    now: datetime,
-) -> None:
-    """Store how a message was routed, and close it; where ``due_at`` is given it stays open and is retried then."""
-    table = agent_routing
-    values: dict[str, Any] = {
-        "agent": route.agent,
-        "reason": route.reason,
-        "success": route.success,
-        "response": json.dumps(route.response, ensure_ascii=False) if route.response is not None else None,
-        "attempts": attempts,
-        "latency_ms": latency_ms,
-        "routed_at": now,
-    }
-
-    async def work(connection: AsyncConnection) -> None:
-        known = await connection.scalar(select(table.c.id).where(table.c.webhook_message_id == message_id))
-        if known is None:
-            await connection.execute(insert(table).values(webhook_message_id=message_id, **values))
-        else:
-            await connection.execute(update(table).where(table.c.id == known).values(**values))
-        await connection.execute(
-            update(webhook_messages)
-            .where(webhook_messages.c.id == message_id)
-            .values(
-                state="processed" if due_at is None else "unrouted",
-                attempts=attempts,
-                due_at=due_at,
-                error=None if route.success else route.reason,
-                processed_at=now,
-            )
-        )
-
-    await database.write(work)
+def analysed(record: Record, judged: Judged, now: datetime) -> dict[str, Any]:
+    """The event that a message was judged."""
+    analysis = judged.analysis
+    return events.row(
+        "message.analysed",
+        now=now,
+        account_id=record.account_id,
+        conversation_id=record.conversation_id,
+        message_id=record.id,
+        data={
+            "urgency_score": analysis.urgency_score,
+            "category": analysis.category,
+            "sentiment": analysis.sentiment,
+            "priority_level": analysis.priority_level,
+            "recommended_response_time": analysis.recommended_response_time,
+            "analyser": analysis.analyser,
+        },
+    )
 
 
-async def save_failure(
-    database: Database,
-    message_id: int,
-    *,
-    error: str,
-    attempts: int,
-    due_at: datetime | None,
-    is_judged: bool,
-    now: datetime,
-) -> None:
-    """Note a failed attempt; without ``due_at`` the message is parked as failed. One that is judged only lacks its agent."""
+async def retry_failed(database: Database, *, message_id: int | None, now: datetime) -> tuple[int, list[int]]:
+    """Take up parked messages again, all or one; how many, and the ids of their conversations."""
     table = webhook_messages
-    changes: dict[str, Any] = {"attempts": attempts, "error": error, "due_at": due_at}
-    if is_judged:
-        changes["state"] = "unrouted"
-    if due_at is None:
-        changes |= {"state": "failed", "processed_at": now}
+    chosen = (
+        table.c.state == "failed" if message_id is None else and_(table.c.state == "failed", table.c.id == message_id)
+    )
 
-    async def work(connection: AsyncConnection) -> None:
-        await connection.execute(update(table).where(table.c.id == message_id).values(**changes))
+    async def work(connection: AsyncConnection) -> tuple[int, list[int]]:
+        rows = (
+            await connection.execute(
+                select(
+                    table.c.id, table.c.account_id, table.c.conversation_id, analytics_results.c.id.label("analysis")
+                )
+                .outerjoin(analytics_results, analytics_results.c.webhook_message_id == table.c.id)
+                .where(chosen)
+                .order_by(table.c.id)
+            )
+        ).all()
+        if not rows:
+            return 0, []
+        found = sorted({int(row.conversation_id) for row in rows})
+        await conversation_leases.wake(connection, found, now=now)
+        for state, ids in (
+            ("pending", [row.id for row in rows if row.analysis is None]),
+            ("unrouted", [row.id for row in rows if row.analysis is not None]),
+        ):
+            if ids:
+                await connection.execute(
+                    update(table)
+                    .where(table.c.id.in_(ids))
+                    .values(state=state, attempts=0, due_at=now, error=None, processed_at=None)
+                )
+        retried = [
+            events.row(
+                "message.retried",
+                now=now,
+                account_id=row.account_id,
+                conversation_id=row.conversation_id,
+                message_id=row.id,
+            )
+            for row in rows
+        ]
+        await events.add(connection, retried)
+        return len(rows), found
 
-    await database.write(work)
+    return await database.write(work)
 
 
 async def to_rerate(database: Database, *, limit: int) -> Sequence[int]:
@@ -266,21 +261,28 @@ def _selected() -> Any:
     )
 
 
-async def _history(connection: AsyncConnection, conversation_id: int, packed: bytes) -> tuple[HistoryItem, ...]:
-    digests = [packed[start : start + DIGEST_BYTES] for start in range(0, len(packed), DIGEST_BYTES)]
+async def _lines(connection: AsyncConnection, conversation_id: int, packed: bytes) -> dict[bytes, HistoryItem]:
+    digests = sorted(set(_unpacked(packed)))
     if not digests:
-        return ()
+        return {}
     table = message_history
     rows = await connection.execute(
         select(table).where(table.c.conversation_id == conversation_id, table.c.digest.in_(digests))
     )
-    items = {
+    return {
         bytes(row.digest): HistoryItem(
             sender=row.sender, content=row.content, sent_at=row.sent_at, type=row.type, from_us=row.from_us
         )
         for row in rows
     }
-    return tuple(items[digest] for digest in digests if digest in items)
+
+
+def _window(lines: Mapping[bytes, HistoryItem], packed: bytes | None) -> tuple[HistoryItem, ...]:
+    return tuple(lines[digest] for digest in _unpacked(bytes(packed or b"")) if digest in lines)
+
+
+def _unpacked(packed: bytes) -> list[bytes]:
+    return [packed[start : start + DIGEST_BYTES] for start in range(0, len(packed), DIGEST_BYTES)]
 
 
 def _record(row: Row[Any], history: tuple[HistoryItem, ...], identities: tuple[Identity, ...]) -> Record:
@@ -301,6 +303,7 @@ def _record(row: Row[Any], history: tuple[HistoryItem, ...], identities: tuple[I
         quoted=Quoted.model_validate_json(row.quoted) if row.quoted else None,
         repaired=row.is_repaired,
         from_us=row.is_from_us,
+        trace=row.trace,
     )
     route = None
     if row.route_reason is not None:
@@ -308,6 +311,7 @@ def _record(row: Row[Any], history: tuple[HistoryItem, ...], identities: tuple[I
         route = Route(success=row.route_success, agent=row.route_agent, reason=row.route_reason, response=response)
     return Record(
         id=row.id,
+        account_id=row.account_id,
         conversation_id=row.conversation_id,
         contact_id=row.contact_id,
         message=message,

@@ -66,6 +66,15 @@ async def waiting(database: Database) -> dict[str, int]:
     return {"pending": 0, "unrouted": 0, "failed": 0, **found, "to_rerate": int(rerate or 0)}
 
 
+async def oldest_waiting(database: Database) -> datetime | None:
+    """When the oldest message that waits to be judged was accepted, or None."""
+    table = webhook_messages
+    async with database.read() as connection:
+        return await connection.scalar(
+            select(table.c.created_at).where(table.c.state == "pending").order_by(table.c.id).limit(1)
+        )
+
+
 async def roll_up(database: Database, hour: datetime) -> None:
     """Write the totals of one full hour (UTC) to ``system_stats``, replacing what was there."""
     start = hour.replace(minute=0, second=0, microsecond=0)

@@ -171,6 +171,8 @@ webhook_messages = _table(
     Column("error", Text),
     Column("created_at", Moment, nullable=False, index=True),
     Column("processed_at", Moment),
+    # The W3C traceparent of the request that brought it, where there was one.
+    Column("trace", Id(64)),
     UniqueConstraint("account_id", "message_id"),
     Index("ix_webhook_messages_conversation_id_state_id", "conversation_id", "state", "id"),
     Index("ix_webhook_messages_state_id", "state", "id"),
@@ -264,5 +266,61 @@ system_stats = _table(
     Column("hour", SmallInteger, primary_key=True, autoincrement=False),
     Column("metric", Id(32), primary_key=True),
     Column("label", Id(64), primary_key=True),
+    Column("value", BigInteger, nullable=False),
+)
+
+outbox = _table(
+    "outbox",
+    Column("id", BigId, primary_key=True),
+    Column("account_id", Integer, ForeignKey("accounts.id"), nullable=False),
+    Column("conversation_id", BigId, ForeignKey("conversations.id"), nullable=False),
+    Column("idempotency_key", Id(128), nullable=False),
+    Column("recipient", Id(255), nullable=False),
+    Column("content", LongText, nullable=False),
+    Column("is_automatic", Boolean(create_constraint=False), nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("due_at", Moment),
+    Column("error", Text),
+    Column("channel_message_id", Id(255)),
+    Column("trace", Id(64)),
+    Column("created_at", Moment, nullable=False),
+    Column("sent_at", Moment),
+    Column("changed_at", Moment, nullable=False),
+    UniqueConstraint("account_id", "idempotency_key"),
+    Index("ix_outbox_state_id", "state", "id"),
+    Index("ix_outbox_account_id_state_id", "account_id", "state", "id"),
+    Index("ix_outbox_conversation_id_state_id", "conversation_id", "state", "id"),
+    Index("ix_outbox_account_id_channel_message_id", "account_id", "channel_message_id"),
+)
+
+# What one process at a time does: sending for an account, rating again. The columns mean what they mean for conversations.
+duties = _table(
+    "duties",
+    Column("name", Id(64), primary_key=True),
+    Column("version", BigInteger, nullable=False),
+    Column("claimed_version", BigInteger, nullable=False),
+    Column("owner", Digests(16)),
+    Column("ready_at", Moment, index=True),
+    Column("paced_until", Moment),
+)
+
+# No foreign keys: what happened stays true when its subject is gone. ``number`` is given after the commit, see store/events.
+events = _table(
+    "events",
+    Column("id", BigId, primary_key=True),
+    Column("number", BigInteger, unique=True),
+    Column("type", String(32), nullable=False),
+    Column("account_id", Integer),
+    Column("conversation_id", BigInteger),
+    Column("message_id", BigInteger),
+    Column("outbox_id", BigInteger),
+    Column("data", Text, nullable=False),
+    Column("created_at", Moment, nullable=False),
+)
+
+counters = _table(
+    "counters",
+    Column("name", Id(64), primary_key=True),
     Column("value", BigInteger, nullable=False),
 )

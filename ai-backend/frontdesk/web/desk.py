@@ -7,7 +7,10 @@ from datetime import datetime
 from aiohttp import web
 
 from frontdesk.channels.whatsapp_web import Connector
+from frontdesk.desk.sending import Sender
+from frontdesk.pipeline.accept import Acceptor
 from frontdesk.pipeline.completions import Completions
+from frontdesk.pipeline.feed import Feed
 from frontdesk.routing.dispatch import Dispatcher
 from frontdesk.settings import Settings
 from frontdesk.store.database import Database
@@ -17,7 +20,7 @@ from frontdesk.web.auth import Gate
 
 @dataclass(kw_only=True)
 class Desk:
-    """The parts of a running backend that HTTP needs. ``wake`` tells the worker that there is work."""
+    """The parts of a running backend that HTTP needs. With ``is_stopping`` no more should be given to it."""
 
     settings: Settings
     database: Database
@@ -25,11 +28,14 @@ class Desk:
     dispatcher: Dispatcher
     connector: Connector
     completions: Completions
+    acceptor: Acceptor
+    sender: Sender
+    feed: Feed
     gate: Gate
-    wake: Callable[[], None]
     clock: Callable[[], datetime]
     business_name: str
     webhooks_in_hand: int = field(default=0)
+    is_stopping: bool = field(default=False)
 
 
 DESK: web.AppKey[Desk] = web.AppKey("desk", Desk)

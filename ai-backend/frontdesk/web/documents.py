@@ -6,7 +6,9 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from frontdesk.domain.analysis import Analysis
+from frontdesk.domain.events import Event
 from frontdesk.domain.messages import Record
+from frontdesk.domain.outgoing import Outgoing
 
 
 class RoutingDocument(BaseModel):
@@ -24,6 +26,7 @@ class ResultDocument(BaseModel):
     success: bool = Field(description="Whether the message is in the store and analysed")
     message_id: str
     database_id: int
+    conversation_id: int
     analysis: Analysis | None
     routing: RoutingDocument | None
     processed_at: datetime | None
@@ -35,6 +38,7 @@ class AcceptedDocument(BaseModel):
     success: bool
     message_id: str
     database_id: int
+    conversation_id: int
     status: str
 
 
@@ -89,6 +93,39 @@ class HealthDocument(BaseModel):
     agents: dict[str, str] | None = None
     analyser: dict[str, Any] | None = None
     waiting: dict[str, int] | None = None
+    outbox: dict[str, int] | None = None
+
+
+class QueuedDocument(BaseModel):
+    """A message is in the outbox; what becomes of it will be at ``Location``."""
+
+    outbox_id: int
+    idempotency_key: str
+
+
+class OutgoingDocument(BaseModel):
+    """A message of ours."""
+
+    outbox_id: int
+    conversation_id: int
+    state: str = Field(description="queued, sending, sent, delivered, read, failed or unknown")
+    text: str
+    recipient: str
+    automatic: bool
+    attempts: int
+    error: str | None
+    message_id: str | None = Field(description="The channel's id, once it was sent")
+    idempotency_key: str
+    due_at: datetime | None = Field(description="Not before then, where it has to wait")
+    created_at: datetime
+    sent_at: datetime | None
+
+
+class EventsDocument(BaseModel):
+    """Events in the order of their numbers; ask again with ``after`` = ``last``."""
+
+    events: list[Event]
+    last: int
 
 
 class StatsDocument(BaseModel):
@@ -110,6 +147,7 @@ class StatsDocument(BaseModel):
     model_calls: int
     cost_usd: float
     waiting: dict[str, int] = Field(description="Of any age: pending, unrouted, failed, to_rerate")
+    outbox: dict[str, int] = Field(description="Of any age: queued, sending, unknown")
 
 
 def result_of(record: Record) -> ResultDocument:
@@ -118,9 +156,29 @@ def result_of(record: Record) -> ResultDocument:
         success=record.analysis is not None or record.message.from_us,
         message_id=record.message.message_id,
         database_id=record.id,
+        conversation_id=record.conversation_id,
         analysis=record.analysis,
         routing=_routing(record),
         processed_at=record.processed_at,
+    )
+
+
+def outgoing_of(outgoing: Outgoing) -> OutgoingDocument:
+    """A message of the outbox as the API shows it."""
+    return OutgoingDocument(
+        outbox_id=outgoing.id,
+        conversation_id=outgoing.conversation_id,
+        state=outgoing.state,
+        text=outgoing.text,
+        recipient=outgoing.recipient,
+        automatic=outgoing.is_automatic,
+        attempts=outgoing.attempts,
+        error=outgoing.error,
+        message_id=outgoing.channel_message_id,
+        idempotency_key=outgoing.key,
+        due_at=outgoing.due_at,
+        created_at=outgoing.created_at,
+        sent_at=outgoing.sent_at,
     )
 
 

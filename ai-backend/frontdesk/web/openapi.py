@@ -9,6 +9,7 @@ from pydantic.json_schema import models_json_schema
 from frontdesk import __version__
 from frontdesk.channels.whatsapp_web import WebhookPayload
 from frontdesk.web import documents
+from frontdesk.web.api.sending import Acknowledgement, OutgoingMessageDraft
 
 # Every document of that module is described: one that is added there needs no second mention.
 _ANSWERS = tuple(
@@ -22,6 +23,13 @@ REFERENCE = "#/components/schemas/{model}"
 def _json(model: type[BaseModel], description: str) -> dict[str, Any]:
     schema = {"$ref": f"#/components/schemas/{model.__name__}"}
     return {"description": description, "content": {"application/json": {"schema": schema}}}
+
+
+def _body(model: str) -> dict[str, Any]:
+    return {
+        "required": True,
+        "content": {"application/json": {"schema": {"$ref": f"#/components/schemas/{model}"}}},
+    }
 
 
 def _problem(description: str) -> dict[str, Any]:
@@ -44,6 +52,8 @@ def document() -> dict[str, Any]:
     _, schemas = models_json_schema(
         [
             (WebhookPayload, "validation"),
+            (OutgoingMessageDraft, "validation"),
+            (Acknowledgement, "validation"),
             *((model, "serialization") for model in _ANSWERS),
         ],
         ref_template=REFERENCE,
@@ -67,10 +77,7 @@ def document() -> dict[str, Any]:
         "patience (Prefer: wait=N), else 202. The same message_id again returns the first result.",
         "parameters": [prefer],
         "security": [{"token": []}, {"signature": []}],
-        "requestBody": {
-            "required": True,
-            "content": {"application/json": {"schema": {"$ref": "#/components/schemas/WebhookPayload"}}},
-        },
+        "requestBody": _body("WebhookPayload"),
         "responses": {
             "200": _json(documents.ResultDocument, RESULT),
             "202": _json(documents.AcceptedDocument, "The message is stored; its result will be at Location"),
@@ -87,6 +94,56 @@ def document() -> dict[str, Any]:
         "503": _json(documents.HealthDocument, "Messages cannot be taken"),
     }
     secured: dict[str, Any] = {"security": [{"token": []}]}
+    conversation = {**identifier, "description": "The conversation_id of a message"}
+    key = {
+        "name": "Idempotency-Key",
+        "in": "header",
+        "description": "The same key is the same message, however often it is sent",
+        "schema": {"type": "string", "maxLength": 128},
+    }
+    number = {"type": "integer", "format": "int64", "minimum": 0, "maximum": 2**63 - 1}
+    reading = [
+        {"name": "after", "in": "query", "schema": number, "description": "The number of the last event that is known"},
+        {"name": "limit", "in": "query", "schema": {"type": "integer", "minimum": 1, "maximum": 500, "default": 100}},
+        {"name": "wait", "in": "query", "schema": {"type": "integer", "minimum": 0, "maximum": 60, "default": 0}},
+        {"name": "Last-Event-ID", "in": "header", "schema": {"type": "string"}, "description": "Of a stream: as after"},
+    ]
+    writing = {
+        "summary": "Write to a conversation",
+        "description": "Queues the text and answers 202; it is sent in order and at the account's pace.",
+        "parameters": [conversation, key],
+        "requestBody": _body("OutgoingMessageDraft"),
+        "responses": {
+            "202": _json(documents.QueuedDocument, "Queued; what becomes of it will be at Location"),
+            "400": _problem("Not JSON"),
+            "404": _problem("There is no such conversation"),
+            "409": _problem("The key was used for another message"),
+            "413": _problem("The body is too large"),
+            "415": _problem("The body is not UTF-8"),
+            "422": _problem("The body does not fit the contract, or nobody can be reached there"),
+            **UNAUTHENTICATED,
+            **UNAVAILABLE,
+        },
+        **secured,
+    }
+    acknowledging = {
+        "summary": "A connector tells what became of a message",
+        "parameters": [],
+        "requestBody": _body("Acknowledgement"),
+        "security": [{"token": []}, {"signature": []}],
+        "responses": {
+            "200": {
+                "description": "The outbox_id, or null where it is none of ours",
+                "content": {"application/json": {"schema": {"type": "object"}}},
+            },
+            "400": _problem("Not JSON"),
+            "413": _problem("The body is too large"),
+            "415": _problem("The body is not UTF-8"),
+            "422": _problem("The body does not fit the contract"),
+            **UNAUTHENTICATED,
+            **UNAVAILABLE,
+        },
+    }
     return {
         "openapi": "3.1.0",
         "info": {
@@ -116,6 +173,34 @@ def document() -> dict[str, Any]:
                     **UNAUTHENTICATED,
                 },
                 parameters=[identifier],
+                **secured,
+            ),
+            "/conversations/{id}/messages": {"post": writing},
+            "/outbox/{id}": _get(
+                "A message of ours and what became of it",
+                {
+                    "200": _json(documents.OutgoingDocument, "Its state"),
+                    "404": _problem("There is no such message"),
+                    **UNAUTHENTICATED,
+                },
+                parameters=[identifier],
+                **secured,
+            ),
+            "/outbox/acknowledgements": {"post": acknowledging},
+            "/events": _get(
+                "What happened, later than a number",
+                {
+                    "200": {
+                        "description": "JSON, or a stream of Server-Sent Events where that is accepted",
+                        "content": {
+                            "application/json": {"schema": {"$ref": "#/components/schemas/EventsDocument"}},
+                            "text/event-stream": {"schema": {"type": "string"}},
+                        },
+                    },
+                    "422": _problem("The query does not fit"),
+                    **UNAUTHENTICATED,
+                },
+                parameters=reading,
                 **secured,
             ),
             "/connector/settings": _get(

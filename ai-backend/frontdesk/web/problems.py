@@ -19,6 +19,7 @@ STATUSES: dict[type[errors.FrontdeskError], int] = {
     errors.BodyTooLargeError: 413,
     errors.UnauthenticatedError: 401,
     errors.NotFoundError: 404,
+    errors.ConflictError: 409,
     errors.UnavailableError: 503,
 }
 RETRY_AFTER_S = 5
@@ -26,7 +27,7 @@ RETRY_AFTER_S = 5
 
 def problem(error: errors.FrontdeskError, status: int | None = None) -> web.Response:
     """The response that an error becomes."""
-    status = status or STATUSES.get(type(error), 500)
+    status = status or next((STATUSES[kind] for kind in type(error).__mro__ if kind in STATUSES), 500)
     fields = error.problems if isinstance(error, errors.InvalidInputError) else ()
     document = ProblemDocument(
         title=(type(error).__doc__ or "").strip().splitlines()[0].rstrip("."),

@@ -28,9 +28,10 @@ class SignedCaller:
         if self._session:
             await self._session.close()
 
-    async def post(self, url: str, payload: dict[str, Any], *, key: str) -> dict[str, Any]:
-        """Post and read a JSON object; ``key`` tells the service which calls are one and the same.
+    async def post(self, url: str, payload: dict[str, Any], *, key: str, trace: str | None = None) -> dict[str, Any]:
+        """Post and read a JSON object.
 
+        ``key`` tells the service which calls are one and the same, ``trace`` (a W3C traceparent) which work they belong to.
         The whole of it, pauses included, takes at most the time limit.
 
         Raises:
@@ -47,7 +48,7 @@ class SignedCaller:
             async with asyncio.timeout(self._timeout_s):
                 async for attempt in retrying:
                     with attempt:
-                        return await self._post_once(url, body, key)
+                        return await self._post_once(url, body, key, trace)
         except TimeoutError:
             raise AgentError(f"no answer within {self._timeout_s:g} s") from None
         raise AssertionError("unreachable")
@@ -65,8 +66,9 @@ class SignedCaller:
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise AgentError(f"cannot be reached ({type(error).__name__})") from error
 
-    async def _post_once(self, url: str, body: bytes, key: str) -> dict[str, Any]:
+    async def _post_once(self, url: str, body: bytes, key: str, trace: str | None) -> dict[str, Any]:
         headers = {"content-type": "application/json", "idempotency-key": key}
+        headers |= {"traceparent": trace} if trace else {}
         headers |= sign(self._secret, body, message_id=key)
         try:
             async with self._opened().post(url, data=body, headers=headers) as response:

@@ -7,7 +7,7 @@ from aiohttp import web
 
 from frontdesk import __version__
 from frontdesk.domain.errors import FrontdeskError
-from frontdesk.store import stats
+from frontdesk.store import outbox, stats
 from frontdesk.web.desk import DESK, Desk
 from frontdesk.web.documents import HealthDocument
 
@@ -25,8 +25,10 @@ async def health(request: web.Request) -> web.Response:
 
 
 async def ready(request: web.Request) -> web.Response:
-    """The same for load balancers, without anything else."""
-    reachable = await _database_answers(request.app[DESK])
+    """For load balancers: 503 also while stopping, or while so much is in hand that more would be refused."""
+    desk = request.app[DESK]
+    is_ready = not desk.is_stopping and desk.webhooks_in_hand < desk.settings.max_waiting
+    reachable = is_ready and await _database_answers(desk)
     return _response(HealthDocument(status="ok" if reachable else "unavailable"), reachable=reachable)
 
 
@@ -58,4 +60,5 @@ async def _details(desk: Desk, *, reachable: bool) -> dict[str, Any]:
             "state": "left alone, rules answer" if desk.assessor.is_degraded else "ok",
         },
         "waiting": await stats.waiting(desk.database) if reachable else None,
+        "outbox": await outbox.waiting(desk.database) if reachable else None,
     }

@@ -6,14 +6,14 @@ from statistics import quantiles
 from aiohttp import web
 
 from frontdesk import telemetry
-from frontdesk.domain.errors import FieldProblem, InvalidInputError, NotFoundError
-from frontdesk.store import messages, stats
+from frontdesk.domain.errors import NotFoundError
+from frontdesk.store import messages, outbox, stats
+from frontdesk.web.api.bodies import MAX_ID, whole_number
 from frontdesk.web.desk import DESK, Desk
 from frontdesk.web.documents import MessagesDocument, StatsDocument, message_of
 
 DEFAULT_LIMIT = 50
 MAX_LIMIT = 200
-MAX_ID = 2**63 - 1
 
 
 async def one_message(request: web.Request) -> web.Response:
@@ -36,7 +36,7 @@ async def latest_messages(request: web.Request) -> web.Response:
     """``GET /messages?limit=``: the newest messages."""
     desk = request.app[DESK]
     desk.gate.check_person(request)
-    limit = _limit(request.query.get("limit"))
+    limit = whole_number("limit", request.query.get("limit"), default=DEFAULT_LIMIT, least=1, most=MAX_LIMIT)
     records = await messages.fetch_latest(desk.database, limit=limit)
     document = MessagesDocument(messages=[message_of(record) for record in records])
     return web.json_response(text=document.model_dump_json())
@@ -72,6 +72,7 @@ async def day_of(desk: Desk) -> StatsDocument:
         model_calls=spent.calls,
         cost_usd=spent.cost_micro_usd / 1e6,
         waiting=await stats.waiting(desk.database),
+        outbox=await outbox.waiting(desk.database),
     )
 
 
@@ -80,6 +81,10 @@ async def metrics(request: web.Request) -> web.Response:
     desk = request.app[DESK]
     desk.gate.check_person(request)
     telemetry.set_waiting(await stats.waiting(desk.database))
+    oldest = await stats.oldest_waiting(desk.database)
+    telemetry.set_oldest((desk.clock() - oldest).total_seconds() if oldest else 0)
+    telemetry.set_outbox(await outbox.waiting(desk.database))
+    telemetry.set_breakers({"model": desk.assessor.is_degraded, **desk.dispatcher.left_alone()})
     return web.Response(body=telemetry.exposition(), headers={"Content-Type": telemetry.CONTENT_TYPE_LATEST})
 
 
@@ -91,12 +96,3 @@ def percentiles(values: list[float]) -> dict[str, float | None]:
         return dict.fromkeys(("p50", "p90", "p99"), round(values[0], 3))
     cuts = quantiles(values, n=100, method="inclusive")
     return {"p50": round(cuts[49], 3), "p90": round(cuts[89], 3), "p99": round(cuts[98], 3)}
-
-
-def _limit(text: str | None) -> int:
-    if text is None:
-        return DEFAULT_LIMIT
-    if not text.isascii() or not text.isdigit() or not 1 <= int(text[:9]) <= MAX_LIMIT:
-        problem = FieldProblem(pointer="limit", detail=f"must be a number from 1 to {MAX_LIMIT}")
-        raise InvalidInputError("the query does not fit", (problem,))
-    return int(text)

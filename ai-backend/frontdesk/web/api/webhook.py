@@ -1,6 +1,6 @@
 """``POST /webhook``: take a message, commit it, and answer with what was made of it if that is ready in time."""
 
-import asyncio
+import contextlib
 import re
 
 from aiohttp import web
@@ -8,23 +8,21 @@ from aiohttp import web
 from frontdesk import telemetry
 from frontdesk.channels.whatsapp_web import parse
 from frontdesk.domain.errors import UnavailableError, UnsupportedEncodingError
-from frontdesk.store import intake, messages
+from frontdesk.domain.messages import IncomingMessage
+from frontdesk.store import messages
+from frontdesk.web.api.bodies import read_body
 from frontdesk.web.desk import DESK, Desk
 from frontdesk.web.documents import AcceptedDocument, result_of
 
 _WAIT = re.compile(r"^wait\s*=\s*\"?(\d{1,6})\"?$", re.IGNORECASE)
-UPLOAD_S = 30
+_TRACEPARENT = re.compile(r"[\da-f]{2}-[\da-f]{32}-[\da-f]{16}-[\da-f]{2}")
 KNOWN_ENCODINGS = frozenset({"", "identity", "gzip", "deflate"})
 
 
 async def receive(request: web.Request) -> web.Response:
     """Commit, then acknowledge. The same message again gets the first result."""
     desk = request.app[DESK]
-    try:
-        async with asyncio.timeout(UPLOAD_S):
-            body = await request.read()
-    except TimeoutError:
-        raise UnavailableError("the body did not arrive in time; try again") from None
+    body = await read_body(request)
     account = desk.gate.account_of(request, body)
     # Only callers who may add messages take a place.
     if desk.webhooks_in_hand >= desk.settings.max_waiting:
@@ -41,20 +39,29 @@ async def _receive(request: web.Request, desk: Desk, body: bytes, account: str) 
     encoding = request.headers.get("Content-Encoding", "").strip().lower()
     if charset not in {"utf-8", "utf8", "us-ascii", "ascii"} or encoding not in KNOWN_ENCODINGS:
         raise UnsupportedEncodingError
-    message = parse(
-        body,
-        account=account,
-        now=desk.clock(),
-        region=desk.settings.default_region,
-        max_history_items=desk.settings.max_history_items,
-    )
+    with telemetry.span("receive message", parent=request.headers.get("traceparent")) as span:
+        message = parse(
+            body,
+            account=account,
+            now=desk.clock(),
+            region=desk.settings.default_region,
+            max_history_items=desk.settings.max_history_items,
+            trace=_trace(span.traceparent),
+        )
     wait_s, applied = patience(
         request.headers.getall("Prefer", []), default_s=desk.settings.default_wait_s, longest_s=desk.settings.max_wait_s
     )
-    accepted = await intake.accept(desk.database, message, now=desk.clock())
-    telemetry.received(is_new=accepted.is_new)
-    if accepted.is_new and not message.from_us:
-        desk.wake()
+    with desk.completions.expecting() if wait_s > 0 else contextlib.nullcontext():
+        return await _accepted(desk, message, wait_s, applied)
+
+
+def _trace(traceparent: str | None) -> str | None:
+    """A traceparent as W3C Trace Context has it; anything else is none."""
+    return traceparent if traceparent and _TRACEPARENT.fullmatch(traceparent) else None
+
+
+async def _accepted(desk: Desk, message: IncomingMessage, wait_s: float, applied: str | None) -> web.Response:
+    accepted = await desk.acceptor.accept(message)
     headers = {"Preference-Applied": applied} if applied else {}
     if wait_s > 0:
         # What is new has to be worked on first, unless there is nothing to work on.
@@ -65,7 +72,13 @@ async def _receive(request: web.Request, desk: Desk, body: bytes, account: str) 
             record = await messages.fetch(desk.database, accepted.id)
         if record is not None and record.processed_at is not None:
             return web.json_response(text=result_of(record).model_dump_json(), headers=headers)
-    document = AcceptedDocument(success=True, message_id=message.message_id, database_id=accepted.id, status="accepted")
+    document = AcceptedDocument(
+        success=True,
+        message_id=message.message_id,
+        database_id=accepted.id,
+        conversation_id=accepted.conversation_id,
+        status="accepted",
+    )
     headers["Location"] = f"/messages/{accepted.id}"
     return web.json_response(text=document.model_dump_json(), status=202, headers=headers)
 

@@ -1,0 +1,39 @@
+"""``frontdesk retry``: take up again what was given up."""
+
+import asyncio
+
+import click
+
+from frontdesk.bootstrap import database_of, utc_now
+from frontdesk.settings import load_settings
+from frontdesk.store import messages, outbox
+
+
+@click.command()
+@click.option("--message", type=click.IntRange(min=1), help="Only this one (its database_id).")
+@click.option("--outgoing", type=click.IntRange(min=1), help="Send this message of the outbox again (its outbox_id).")
+def retry(message: int | None, outgoing: int | None) -> int:
+    """Take up parked messages again, all of them or one; or send one of ours again that failed or is of unknown outcome."""
+    if message is not None and outgoing is not None:
+        raise click.UsageError("--message or --outgoing, not both")
+    return asyncio.run(_send_again(outgoing) if outgoing is not None else _retry(message))
+
+
+async def _retry(message_id: int | None) -> int:
+    database = database_of(load_settings())
+    try:
+        count, _ = await messages.retry_failed(database, message_id=message_id, now=utc_now())
+    finally:
+        await database.close()
+    click.echo(f"{count} message{'' if count == 1 else 's'} taken up again")
+    return 0 if count or message_id is None else 1
+
+
+async def _send_again(outbox_id: int) -> int:
+    database = database_of(load_settings())
+    try:
+        is_queued = await outbox.send_again(database, outbox_id, now=utc_now())
+    finally:
+        await database.close()
+    click.echo("queued again" if is_queued else "there is no such message that failed or is of unknown outcome")
+    return 0 if is_queued else 1

@@ -1,0 +1,55 @@
+"""Writing to a conversation: into the outbox first, from where it is sent."""
+
+from collections.abc import Callable
+from datetime import datetime
+
+from frontdesk.domain.errors import FieldProblem, InvalidInputError, NotFoundError
+from frontdesk.domain.ports import AddressOf, Wakeups
+from frontdesk.store import outbox
+from frontdesk.store.database import Database
+
+
+class Sender:
+    """Puts messages of people and agents into the outbox."""
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        address_of: AddressOf,
+        wakeups: Wakeups,
+        announce: Callable[[], None],
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._database = database
+        self._address_of = address_of
+        self._wakeups = wakeups
+        self._announce = announce
+        self._clock = clock
+
+    async def send(
+        self, conversation_id: int, text: str, *, key: str, is_automatic: bool = False, trace: str | None = None
+    ) -> tuple[int, bool]:
+        """Queue a text; its id in the outbox, and whether it is new. The same key again is the same message.
+
+        An automatic one leaves in working hours only.
+
+        Raises:
+            NotFoundError: there is no such conversation. InvalidInputError: nobody could be reached there.
+            ConflictError: the key was used for another message. UnavailableError: the store is away.
+        """
+        chat = await outbox.chat_of(self._database, conversation_id)
+        if chat is None:
+            raise NotFoundError("there is no such conversation")
+        recipient = self._address_of(group_id=chat.group_id, sender_ids=chat.sender_ids, phone_number=chat.phone_number)
+        if recipient is None:
+            problem = FieldProblem(pointer="", detail="has no address that WhatsApp knows")
+            raise InvalidInputError("this conversation cannot be written to", (problem,))
+        id_, is_new = await outbox.enqueue(
+            self._database, chat,
+            recipient=recipient, text=text, key=key, is_automatic=is_automatic, trace=trace, now=self._clock(),
+        )  # fmt: skip
+        if is_new:
+            self._wakeups.outgoing([chat.account_id])
+            self._announce()
+        return id_, is_new

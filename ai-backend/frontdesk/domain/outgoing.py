@@ -1,0 +1,36 @@
+"""Messages of ours: rows first, then sent, in order within a conversation and paced within an account."""
+
+from datetime import datetime
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+OutgoingState = Literal["queued", "sending", "sent", "delivered", "read", "failed", "unknown"]
+"""``unknown``: it may have been sent, and neither we nor the channel can tell; nobody repeats it but a person."""
+
+OPEN_STATES: tuple[OutgoingState, ...] = ("queued", "sending")
+ACKNOWLEDGED: tuple[OutgoingState, ...] = ("sent", "delivered", "read")
+"""In this order; an acknowledgement never takes a message back to an earlier one."""
+
+
+class Outgoing(BaseModel):
+    """A message in the outbox. ``key`` names it to the channel: the same key is the same message, whatever happens."""
+
+    model_config = ConfigDict(frozen=True)
+
+    id: int
+    account_id: int
+    account: str
+    conversation_id: int
+    key: str
+    recipient: str = Field(description="The channel's address of the chat")
+    text: str
+    is_automatic: bool
+    state: OutgoingState
+    attempts: int
+    due_at: datetime | None
+    error: str | None
+    channel_message_id: str | None
+    trace: str | None
+    created_at: datetime
+    sent_at: datetime | None

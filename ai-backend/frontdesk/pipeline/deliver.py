@@ -1,0 +1,162 @@
+"""Sending what is in the outbox: in order within a conversation, paced within an account, each message once."""
+
+import asyncio
+import random
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+import structlog
+
+from frontdesk import telemetry
+from frontdesk.domain.business import Business
+from frontdesk.domain.errors import ChannelError, ChannelRejectedError, UnavailableError, UnknownOutcomeError
+from frontdesk.domain.hours import opens_at
+from frontdesk.domain.outgoing import OPEN_STATES, Outgoing, OutgoingState
+from frontdesk.domain.ports import Channel
+from frontdesk.store import duties, outbox
+from frontdesk.store.database import Database
+from frontdesk.store.duties import Duty
+
+log = structlog.get_logger(__name__)
+
+ACCOUNTS_AT_ONCE = 8
+LEASE_S = 120
+SEND_WITHIN_S = 60
+"""Less than the lease: when somebody else takes over, nothing of ours is still under way."""
+
+LONGEST_PAUSE_S = 60
+
+
+class Deliverer:
+    """Serves the accounts that have something to send, one message of each at a time.
+
+    One process at a time sends for an account: that keeps the order and the pace without anything shared but the store.
+    """
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        channel: Channel,
+        business: Business,
+        send_per_minute: float,
+        max_attempts: int,
+        retry_base_s: float,
+        expires_after: timedelta,
+        announce: Callable[[], None],
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._database = database
+        self._channel = channel
+        self._business = business
+        self._interval = timedelta(seconds=60 / send_per_minute)
+        self._max_attempts = max_attempts
+        self._retry_base_s = retry_base_s
+        self._expires_after = expires_after
+        self._announce = announce
+        self._clock = clock
+
+    async def deliver_due(self, stopped: asyncio.Event) -> None:
+        """Send until no account has anything that is due now."""
+        while not stopped.is_set():
+            lease = timedelta(seconds=LEASE_S)
+            held = await duties.claim(self._database, outbox.SENDING, ACCOUNTS_AT_ONCE, now=self._clock(), lease=lease)
+            if not held:
+                return
+            await asyncio.gather(*(self._serve(duty) for duty in held))
+
+    async def next_due(self) -> datetime | None:
+        """When an account has something to send again, or None."""
+        return await duties.next_ready_at(self._database, outbox.SENDING)
+
+    async def _serve(self, duty: Duty) -> None:
+        account_id = int(duty.name.partition(":")[2])
+        try:
+            now = self._clock()
+            if duty.paced_until is None or duty.paced_until <= now:
+                outgoing = await outbox.next_to_send(self._database, account_id, now=now)
+                if outgoing is not None:
+                    await self._take_on(duty, outgoing)
+            now = self._clock()
+            due = await outbox.next_due(self._database, account_id, now=now)
+            await duties.release(self._database, duty, now=now, next_due=due)
+        except UnavailableError as error:
+            # The lease ends by itself.
+            log.warning("store_away", duty=duty.name, reason=error.detail)
+
+    async def _take_on(self, duty: Duty, outgoing: Outgoing) -> None:
+        now = self._clock()
+        opens = opens_at(self._business, now) if outgoing.is_automatic else now
+        if opens > now and outgoing.state == "queued":
+            await outbox.mark(self._database, duty, outgoing, "queued", now=now, due_at=opens)
+            return
+        with telemetry.span("send message", parent=outgoing.trace, outbox=outgoing.id) as span:
+            outgoing = outgoing.model_copy(update={"trace": span.traceparent})
+            try:
+                # Whoever was sending it is gone: it may have been sent, and only the channel can know.
+                sent = await self._channel.find(outgoing) if outgoing.state == "sending" else None
+                if sent is None:
+                    sent = await self._send(duty, outgoing)
+            except ChannelError as error:
+                await self._note_failure(duty, outgoing, error)
+                return
+            if sent is not None:
+                await outbox.mark(
+                    self._database, duty, outgoing.model_copy(update={"state": "sending"}), "sent",
+                    now=self._clock(), channel_message_id=sent,
+                )  # fmt: skip
+                self._announce()
+                telemetry.sent("sent")
+                log.info(
+                    "message_sent",
+                    outbox=outgoing.id,
+                    conversation=outgoing.conversation_id,
+                    account=outgoing.account_id,
+                    attempt=outgoing.attempts + 1,
+                    waited_ms=round((self._clock() - outgoing.created_at).total_seconds() * 1000),
+                )
+
+    async def _send(self, duty: Duty, outgoing: Outgoing) -> str | None:
+        """Note that it is being sent, and send it; None where the duty is no longer ours."""
+        now = self._clock()
+        is_ours = await outbox.mark(
+            self._database, duty, outgoing, "sending",
+            now=now, attempts=outgoing.attempts + 1, paced_until=now + self._interval * random.uniform(0.8, 1.2),  # noqa: S311
+        )  # fmt: skip
+        if not is_ours or self._clock() + timedelta(seconds=SEND_WITHIN_S) > duty.until:
+            return None
+        self._announce()
+        try:
+            async with asyncio.timeout(SEND_WITHIN_S):
+                return await self._channel.send(outgoing)
+        except TimeoutError:
+            raise UnknownOutcomeError("the channel did not answer in time") from None
+
+    async def _note_failure(self, duty: Duty, outgoing: Outgoing, error: ChannelError) -> None:
+        """Not sent: queued again. Perhaps sent: asked about again. At last a person has to look."""
+        now = self._clock()
+        attempts = outgoing.attempts + 1
+        log.warning("message_not_sent", outbox=outgoing.id, attempt=attempts, code=error.code, reason=error.detail)
+        may_be_sent = outgoing.state == "sending" or isinstance(error, UnknownOutcomeError)
+        # A channel that is away or asks for patience says nothing about the message: it waits, until its time is over.
+        is_over = now - outgoing.created_at > self._expires_after or (
+            isinstance(error, UnknownOutcomeError) and attempts >= self._max_attempts
+        )
+        state: OutgoingState = "sending" if may_be_sent else "queued"
+        if isinstance(error, ChannelRejectedError):
+            state = "failed"
+        elif is_over:
+            state = "unknown" if may_be_sent else "failed"
+        is_open = state in OPEN_STATES
+        pause_s = max(self._pause_s(attempts), error.retry_after_s or 0)
+        await outbox.mark(
+            self._database, duty, outgoing.model_copy(update={"state": "sending"}), state,
+            now=now, error=error.detail, attempts=attempts, due_at=now + timedelta(seconds=pause_s) if is_open else None,
+        )  # fmt: skip
+        if not is_open:
+            telemetry.sent(state)
+        self._announce()
+
+    def _pause_s(self, attempts: int) -> float:
+        longest = min(self._retry_base_s * 2.0 ** min(attempts - 1, 30), LONGEST_PAUSE_S)
+        return longest * random.uniform(0.5, 1)  # noqa: S311 (jitter)

@@ -1,0 +1,1 @@
+"""Wake-ups that carry ids only: within a process, and over RabbitMQ."""

@@ -1,0 +1,92 @@
+"""Whose message it is: identities lead to contacts, new ones are made, and two that prove to be one go on as one."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import and_, insert, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from frontdesk.domain.contacts import Identity
+from frontdesk.domain.messages import IncomingMessage
+from frontdesk.store.database import inserted_id
+from frontdesk.store.tables import contact_identities, contacts
+
+SEEN_WITHIN = timedelta(minutes=1)
+"""``last_seen_at`` is kept to the minute: a burst of messages does not write it each time."""
+
+
+@dataclass(kw_only=True)
+class _Contact:
+    id: int
+    name: str | None
+    last_seen_at: datetime
+
+
+async def find_contacts(connection: AsyncConnection, messages: Sequence[IncomingMessage], now: datetime) -> list[int]:
+    """The contact of each message: the one that its strongest known identity belongs to, or a new one.
+
+    The other identities join it: from then on they lead to the same contact.
+    """
+    owners = await _owners(connection, {identity for message in messages for identity in message.identities})
+    known_identities = set(owners)
+    moved: dict[Identity, int] = {}
+    added: dict[Identity, int] = {}
+    changes: dict[int, dict[str, Any]] = {}
+    found: list[int] = []
+    for message in messages:
+        contact = next((owners[identity] for identity in message.identities if identity in owners), None)
+        if contact is None:
+            values = insert(contacts).values(name=message.sender_name, first_seen_at=now, last_seen_at=now)
+            id_ = inserted_id(await connection.execute(values))
+            contact = _Contact(id=id_, name=message.sender_name, last_seen_at=now)
+        found.append(contact.id)
+        if now - contact.last_seen_at > SEEN_WITHIN:
+            contact.last_seen_at = now
+            changes.setdefault(contact.id, {})["last_seen_at"] = now
+        if message.sender_name and message.sender_name != contact.name and not message.from_us:
+            contact.name = message.sender_name
+            changes.setdefault(contact.id, {})["name"] = message.sender_name
+        for identity in message.identities:
+            owner = owners.get(identity)
+            if owner is None or owner.id != contact.id:
+                (moved if identity in known_identities else added)[identity] = contact.id
+                owners[identity] = contact
+    for contact_id, changed in sorted(changes.items()):
+        await connection.execute(update(contacts).where(contacts.c.id == contact_id).values(**changed))
+    table = contact_identities
+    for identity, contact_id in moved.items():
+        await connection.execute(
+            update(table)
+            .where(table.c.kind == identity.kind, table.c.value == identity.value)
+            .values(contact_id=contact_id)
+        )
+    if added:
+        await connection.execute(
+            insert(table),
+            [
+                {"kind": identity.kind, "value": identity.value, "contact_id": contact_id, "created_at": now}
+                for identity, contact_id in sorted(added.items(), key=lambda pair: (pair[0].kind, pair[0].value))
+            ],
+        )
+    return found
+
+
+async def _owners(connection: AsyncConnection, identities: Iterable[Identity]) -> dict[Identity, _Contact]:
+    table = contact_identities
+    wanted: defaultdict[str, list[str]] = defaultdict(list)
+    for identity in identities:
+        wanted[identity.kind].append(identity.value)
+    rows = await connection.execute(
+        select(table.c.kind, table.c.value, contacts.c.id, contacts.c.name, contacts.c.last_seen_at)
+        .join(contacts, contacts.c.id == table.c.contact_id)
+        .where(or_(*(and_(table.c.kind == kind, table.c.value.in_(values)) for kind, values in sorted(wanted.items()))))
+    )
+    by_id: dict[int, _Contact] = {}
+    found: dict[Identity, _Contact] = {}
+    for row in rows:
+        contact = by_id.setdefault(row.id, _Contact(id=row.id, name=row.name, last_seen_at=row.last_seen_at))
+        found[Identity.model_construct(kind=row.kind, value=row.value)] = contact
+    return found

@@ -1,0 +1,306 @@
+"""The outbox: what is to be sent, and what became of it."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row, and_, exists, func, insert, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from frontdesk.domain.errors import ConflictError
+from frontdesk.domain.outgoing import ACKNOWLEDGED, OPEN_STATES, Outgoing, OutgoingState
+from frontdesk.store import duties, events
+from frontdesk.store.database import Database, inserted_id
+from frontdesk.store.duties import Duty
+from frontdesk.store.tables import accounts, conversations, outbox, webhook_messages
+
+SENDING = "send"
+"""The duty of sending for an account is called send:<account's id>."""
+LOOKED_THROUGH = 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class Chat:
+    """Where a conversation takes place: the group's id, or how its contact wrote last."""
+
+    conversation_id: int
+    account_id: int
+    group_id: str | None
+    sender_ids: tuple[str, ...]
+    phone_number: str | None
+
+
+async def chat_of(database: Database, conversation_id: int) -> Chat | None:
+    """Where a conversation takes place, or None where there is no such conversation."""
+    table, message = conversations, webhook_messages
+    async with database.read() as connection:
+        row = (
+            await connection.execute(
+                select(table.c.account_id, table.c.chat_key, table.c.is_group).where(table.c.id == conversation_id)
+            )
+        ).first()
+        if row is None:
+            return None
+        latest = (
+            await connection.execute(
+                select(message.c.sender_id, message.c.phone_number)
+                .where(message.c.conversation_id == conversation_id)
+                .order_by(message.c.id.desc())
+                .limit(LOOKED_THROUGH)
+            )
+        ).all()
+    return Chat(
+        conversation_id=conversation_id,
+        account_id=row.account_id,
+        group_id=row.chat_key.removeprefix("group:") if row.is_group else None,
+        sender_ids=tuple(item.sender_id for item in latest if item.sender_id),
+        phone_number=next((item.phone_number for item in latest if item.phone_number), None),
+    )
+
+
+async def enqueue(
+    database: Database,
+    chat: Chat,
+    *,
+    recipient: str,
+    text: str,
+    key: str,
+    is_automatic: bool,
+    trace: str | None,
+    now: datetime,
+) -> tuple[int, bool]:
+    """Put a message into the outbox; its id, and whether it is new. The same key again changes nothing.
+
+    Raises:
+        ConflictError: the key was used for another message.
+    """
+    table = outbox
+
+    async def work(connection: AsyncConnection) -> tuple[int, bool]:
+        known = (
+            await connection.execute(
+                select(table).where(table.c.account_id == chat.account_id, table.c.idempotency_key == key)
+            )
+        ).first()
+        if known is not None:
+            if (known.conversation_id, known.content) != (chat.conversation_id, text):
+                raise ConflictError("this idempotency key was used for another message")
+            return int(known.id), False
+        # The duty first: the order in which the sender locks, too.
+        await duties.wake(connection, f"{SENDING}:{chat.account_id}", now=now)
+        row = await connection.execute(
+            insert(table).values(
+                account_id=chat.account_id,
+                conversation_id=chat.conversation_id,
+                idempotency_key=key,
+                recipient=recipient,
+                content=text,
+                is_automatic=is_automatic,
+                state="queued",
+                attempts=0,
+                trace=trace,
+                created_at=now,
+                changed_at=now,
+            )
+        )
+        id_ = inserted_id(row)
+        await events.add(connection, [_changed(chat.account_id, chat.conversation_id, id_, "queued", now)])
+        return id_, True
+
+    return await database.write(work)
+
+
+async def fetch(database: Database, outbox_id: int) -> Outgoing | None:
+    """One message of the outbox, or None."""
+    async with database.read() as connection:
+        row = (await connection.execute(_selected().where(outbox.c.id == outbox_id))).first()
+        return _outgoing(row) if row else None
+
+
+async def next_to_send(database: Database, account_id: int, *, now: datetime) -> Outgoing | None:
+    """The oldest message of an account that is due and not behind another of its conversation."""
+    table, earlier = outbox, outbox.alias()
+    async with database.read() as connection:
+        row = (
+            await connection.execute(
+                _selected()
+                .where(
+                    table.c.account_id == account_id,
+                    table.c.state.in_(OPEN_STATES),
+                    or_(table.c.due_at.is_(None), table.c.due_at <= now),
+                    ~exists().where(
+                        earlier.c.conversation_id == table.c.conversation_id,
+                        earlier.c.state.in_(OPEN_STATES),
+                        earlier.c.id < table.c.id,
+                    ),
+                )
+                .order_by(table.c.id)
+                .limit(1)
+            )
+        ).first()
+        return _outgoing(row) if row else None
+
+
+async def next_due(database: Database, account_id: int, *, now: datetime) -> datetime | None:
+    """When an account has something to send: now, later, or never (None)."""
+    table = outbox
+    async with database.read() as connection:
+        row = (
+            await connection.execute(
+                select(func.min(table.c.due_at), func.count(table.c.due_at), func.count()).where(
+                    table.c.account_id == account_id, table.c.state.in_(OPEN_STATES)
+                )
+            )
+        ).one()
+    # One without a time is due now.
+    moment: datetime | None = row[0] if row[1] == row[2] else now
+    return moment
+
+
+async def mark(
+    database: Database,
+    duty: Duty,
+    outgoing: Outgoing,
+    state: OutgoingState,
+    *,
+    now: datetime,
+    error: str | None = None,
+    channel_message_id: str | None = None,
+    attempts: int | None = None,
+    due_at: datetime | None = None,
+    paced_until: datetime | None = None,
+) -> bool:
+    """Change the state of a message that is being sent; False where the duty of sending was lost to somebody else."""
+    table = outbox
+    changes: dict[str, Any] = {"state": state, "error": error, "due_at": due_at, "changed_at": now}
+    if attempts is not None:
+        changes["attempts"] = attempts
+    if channel_message_id is not None:
+        changes |= {"channel_message_id": channel_message_id, "sent_at": now}
+
+    async def work(connection: AsyncConnection) -> bool:
+        if not await duties.is_held(connection, duty):
+            return False
+        if paced_until is not None:
+            await duties.pace(connection, duty, until=paced_until)
+        changed = await connection.execute(
+            update(table)
+            # An acknowledgement may have come first.
+            .where(table.c.id == outgoing.id, table.c.state.in_(OPEN_STATES))
+            .values(**changes)
+        )
+        if changed.rowcount and state != outgoing.state:
+            await events.add(
+                connection, [_changed(outgoing.account_id, outgoing.conversation_id, outgoing.id, state, now)]
+            )
+        return True
+
+    return await database.write(work)
+
+
+async def acknowledge(
+    database: Database,
+    *,
+    account: str,
+    state: OutgoingState,
+    key: str | None,
+    channel_message_id: str | None,
+    error: str | None,
+    now: datetime,
+) -> int | None:
+    """The channel reports what became of a message of ours; its id in the outbox, or None where it is none of ours.
+
+    Reports may come twice, late and in any order: a message never goes back to an earlier state.
+    """
+    table = outbox
+    named = [table.c.idempotency_key == key] if key else []
+    named += [table.c.channel_message_id == channel_message_id] if channel_message_id else []
+
+    async def work(connection: AsyncConnection) -> int | None:
+        row = (
+            await connection.execute(
+                select(table.c.id, table.c.account_id, table.c.conversation_id, table.c.state)
+                .join(accounts, accounts.c.id == table.c.account_id)
+                .where(accounts.c.name == account, or_(*named))
+                .limit(1)
+                .with_for_update()
+            )
+        ).first()
+        if row is None:
+            return None
+        known = ACKNOWLEDGED.index(row.state) if row.state in ACKNOWLEDGED else -1
+        wanted = ACKNOWLEDGED.index(state) if state in ACKNOWLEDGED else -1
+        if (wanted > known) or (state == "failed" and known <= 0 and row.state != "failed"):
+            changes: dict[str, Any] = {"state": state, "error": error, "due_at": None, "changed_at": now}
+            if channel_message_id:
+                changes["channel_message_id"] = channel_message_id
+            if known < 0 and state != "failed":
+                changes["sent_at"] = now
+            await connection.execute(update(table).where(table.c.id == row.id).values(**changes))
+            await events.add(connection, [_changed(row.account_id, row.conversation_id, row.id, state, now)])
+        return int(row.id)
+
+    return await database.write(work)
+
+
+async def send_again(database: Database, outbox_id: int, *, now: datetime) -> bool:
+    """Queue a message again that failed or is of unknown outcome: a person has decided; False where it is neither."""
+    table = outbox
+
+    async def work(connection: AsyncConnection) -> bool:
+        row = (await connection.execute(select(table).where(table.c.id == outbox_id))).first()
+        if row is None or row.state not in {"failed", "unknown"}:
+            return False
+        await duties.wake(connection, f"{SENDING}:{row.account_id}", now=now)
+        # Its time begins anew, and with the same key the channel may still find that it was sent.
+        state: OutgoingState = "sending" if row.state == "unknown" else "queued"
+        await connection.execute(
+            update(table)
+            .where(table.c.id == outbox_id)
+            .values(state=state, attempts=0, error=None, due_at=None, created_at=now, changed_at=now)
+        )
+        await events.add(connection, [_changed(row.account_id, row.conversation_id, row.id, state, now)])
+        return True
+
+    return await database.write(work)
+
+
+async def waiting(database: Database) -> dict[str, int]:
+    """How many messages are queued or being sent, and how many of unknown outcome."""
+    async with database.read() as connection:
+        rows = await connection.execute(
+            select(outbox.c.state, func.count())
+            .where(outbox.c.state.in_((*OPEN_STATES, "unknown")))
+            .group_by(outbox.c.state)
+        )
+        found = {str(state): int(number) for state, number in rows}
+    return {"queued": 0, "sending": 0, "unknown": 0, **found}
+
+
+def _changed(account_id: int, conversation_id: int, id_: int, state: str, now: datetime) -> dict[str, Any]:
+    return events.row(f"outbox.{state}", now=now, account_id=account_id, conversation_id=conversation_id, outbox_id=id_)
+
+
+def _selected() -> Any:
+    return select(outbox, accounts.c.name.label("account")).join(accounts, and_(accounts.c.id == outbox.c.account_id))
+
+
+def _outgoing(row: Row[Any]) -> Outgoing:
+    return Outgoing(
+        id=row.id,
+        account_id=row.account_id,
+        account=row.account,
+        conversation_id=row.conversation_id,
+        key=row.idempotency_key,
+        recipient=row.recipient,
+        text=row.content,
+        is_automatic=row.is_automatic,
+        state=row.state,
+        attempts=row.attempts,
+        due_at=row.due_at,
+        error=row.error,
+        channel_message_id=row.channel_message_id,
+        trace=row.trace,
+        created_at=row.created_at,
+        sent_at=row.sent_at,
+    )

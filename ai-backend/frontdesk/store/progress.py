@@ -1,0 +1,255 @@
+"""What the stages made of messages, committed together: the steps of many conversations in one transaction.
+
+A step counts only while its conversation is held by the one who made it. A worker that slept through its lease finds its
+step refused, and what another has made of the message meanwhile stays.
+"""
+
+import json
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import and_, case, func, insert, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from frontdesk.domain.messages import Record
+from frontdesk.domain.routing import Route
+from frontdesk.store import events, messages
+from frontdesk.store.conversations import Claim
+from frontdesk.store.database import Database
+from frontdesk.store.messages import UNFINISHED, Judged
+from frontdesk.store.tables import agent_routing, analytics_results, conversations, webhook_messages
+
+
+@dataclass(frozen=True, kw_only=True)
+class Analysed:
+    """A message was judged for the first time."""
+
+    claim: Claim
+    record: Record
+    judged: Judged
+
+
+@dataclass(frozen=True, kw_only=True)
+class Routed:
+    """A message was handed to an agent, or to none: where ``due_at`` is given it stays open and is tried again then."""
+
+    claim: Claim
+    record: Record
+    route: Route
+    attempts: int
+    latency_ms: int
+    due_at: datetime | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Failed:
+    """An attempt failed; without ``due_at`` the message is parked. One that is judged only lacks its agent."""
+
+    claim: Claim
+    record: Record
+    error: str
+    attempts: int
+    due_at: datetime | None
+    is_judged: bool
+    route: Route | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Released:
+    """A conversation is given back: due again when its next message is, or at once where news came."""
+
+    claim: Claim
+
+
+Step = Analysed | Routed | Failed | Released
+
+
+async def store(database: Database, steps: Sequence[Step], *, now: datetime) -> list[bool]:
+    """Commit steps; for each whether its lease still held. Steps of one conversation take effect in their order.
+
+    Raises:
+        UnavailableError: the store does not commit.
+    """
+    is_repeated = False
+
+    async def work(connection: AsyncConnection) -> list[bool]:
+        nonlocal is_repeated
+        held = await _held(connection, {step.claim for step in steps})
+        valid = [step for step in steps if step.claim in held]
+        # The server may have died after it committed: then what is repeated here is done already.
+        done = await _done(connection, valid) if is_repeated else _Done(frozenset(), frozenset())
+        is_repeated = True
+        await _store_analyses(
+            connection, [s for s in valid if isinstance(s, Analysed) and s.record.id not in done.analysed], now
+        )
+        ends = [s for s in valid if isinstance(s, Routed | Failed) and s.record.id not in done.ended]
+        await _store_ends(connection, ends, now)
+        await _release(connection, [step.claim for step in valid if isinstance(step, Released)], now)
+        return [step.claim in held for step in steps]
+
+    return await database.write(work)
+
+
+@dataclass(frozen=True)
+class _Done:
+    analysed: frozenset[int]
+    ended: frozenset[int]
+
+
+async def _held(connection: AsyncConnection, claims: set[Claim]) -> set[Claim]:
+    """Those of the claims that hold, with their rows locked: nobody can take a conversation over before our commit."""
+    table = conversations
+    rows = await connection.execute(
+        select(table.c.id, table.c.owner)
+        .where(table.c.id.in_(sorted(claim.conversation_id for claim in claims)))
+        .order_by(table.c.id)
+        .with_for_update()
+    )
+    owners = {int(row.id): row.owner and bytes(row.owner) for row in rows}
+    return {claim for claim in claims if owners.get(claim.conversation_id) == claim.token}
+
+
+async def _done(connection: AsyncConnection, steps: Sequence[Step]) -> _Done:
+    ids = [step.record.id for step in steps if not isinstance(step, Released)]
+    analysis, message = analytics_results, webhook_messages
+    analysed = await connection.execute(
+        select(analysis.c.webhook_message_id).where(analysis.c.webhook_message_id.in_(ids))
+    )
+    rows = await connection.execute(
+        select(message.c.id, message.c.state, message.c.attempts).where(message.c.id.in_(ids))
+    )
+    states = {row.id: (row.state, row.attempts) for row in rows}
+    ended = {
+        step.record.id
+        for step in steps
+        if isinstance(step, Routed | Failed)
+        and (states[step.record.id][0] not in UNFINISHED or states[step.record.id][1] != step.record.attempts)
+    }
+    return _Done(frozenset(row.webhook_message_id for row in analysed), frozenset(ended))
+
+
+async def _store_analyses(connection: AsyncConnection, steps: Sequence[Analysed], now: datetime) -> None:
+    if not steps:
+        return
+    rows = [
+        {
+            "webhook_message_id": step.record.id,
+            "revision": 1,
+            **messages.analysis_values(step.judged, step.judged.usage, now),
+        }
+        for step in steps
+    ]
+    await connection.execute(insert(analytics_results), rows)
+    await events.add(connection, [messages.analysed(step.record, step.judged, now) for step in steps])
+
+
+async def _store_ends(connection: AsyncConnection, steps: Sequence[Routed | Failed], now: datetime) -> None:
+    await _store_routes(connection, steps, now)
+    alike: defaultdict[tuple[tuple[str, Any], ...], list[int]] = defaultdict(list)
+    for step in steps:
+        changes = {"attempts": step.attempts, "due_at": step.due_at, **_ending(step, now)}
+        alike[tuple(changes.items())].append(step.record.id)
+    table = webhook_messages
+    for values, ids in alike.items():
+        await connection.execute(update(table).where(table.c.id.in_(sorted(ids))).values(**dict(values)))
+    await events.add(
+        connection,
+        [
+            events.row(
+                _happened(step),
+                now=now,
+                account_id=step.record.account_id,
+                conversation_id=step.record.conversation_id,
+                message_id=step.record.id,
+                data={"agent": step.route.agent} if step.route else {},
+            )
+            for step in steps
+            # Of the attempts that are repeated the first is told.
+            if step.due_at is None or (isinstance(step, Routed) and step.record.route is None)
+        ],
+    )
+
+
+def _happened(step: Routed | Failed) -> str:
+    if isinstance(step, Failed):
+        return "message.failed"
+    return "message.routed" if step.due_at is None else "message.unrouted"
+
+
+def _ending(step: Routed | Failed, now: datetime) -> dict[str, Any]:
+    if isinstance(step, Routed):
+        return {
+            "state": "processed" if step.due_at is None else "unrouted",
+            "error": None if step.route.success else step.route.reason,
+            "processed_at": now,
+        }
+    if step.due_at is None:
+        return {"state": "failed", "error": step.error, "processed_at": now}
+    return {"state": "unrouted" if step.is_judged else "pending", "error": step.error}
+
+
+async def _store_routes(connection: AsyncConnection, steps: Sequence[Routed | Failed], now: datetime) -> None:
+    table = agent_routing
+    new: list[dict[str, Any]] = []
+    for step in steps:
+        if step.route is None:
+            continue
+        values: dict[str, Any] = {
+            "agent": step.route.agent,
+            "reason": step.route.reason,
+            "success": step.route.success,
+            "response": json.dumps(step.route.response, ensure_ascii=False) if step.route.response else None,
+            "attempts": step.attempts,
+            "latency_ms": step.latency_ms if isinstance(step, Routed) else 0,
+            "routed_at": now,
+        }
+        if step.record.route is None:
+            new.append({"webhook_message_id": step.record.id, **values})
+        else:
+            mine = table.c.webhook_message_id == step.record.id
+            await connection.execute(update(table).where(mine).values(**values))
+    if new:
+        await connection.execute(insert(table), new)
+
+
+async def _release(connection: AsyncConnection, claims: Sequence[Claim], now: datetime) -> None:
+    if not claims:
+        return
+    ids = sorted(claim.conversation_id for claim in claims)
+    table = conversations
+    due = await _next_due(connection, ids, now)
+    groups: defaultdict[datetime | None, list[int]] = defaultdict(list)
+    for id_ in ids:
+        groups[due.get(id_)].append(id_)
+    for moment, alike in groups.items():
+        await connection.execute(
+            update(table)
+            .where(table.c.id.in_(alike))
+            .values(ready_at=case((table.c.version == table.c.claimed_version, moment), else_=now), owner=None)
+        )
+
+
+async def _next_due(connection: AsyncConnection, conversation_ids: Sequence[int], now: datetime) -> dict[int, datetime]:
+    """When :func:`messages.load_due` has something again: of those conversations that have unfinished messages."""
+    table = webhook_messages
+    firsts = await connection.execute(
+        select(table.c.conversation_id, func.min(table.c.id).label("first"))
+        .where(table.c.conversation_id.in_(conversation_ids), table.c.state == "pending")
+        .group_by(table.c.conversation_id)
+    )
+    ids = [row.first for row in firsts]
+    rows = await connection.execute(
+        select(table.c.conversation_id, func.min(table.c.due_at).label("due"), func.count(table.c.due_at), func.count())
+        .where(
+            or_(
+                table.c.id.in_(ids),
+                and_(table.c.conversation_id.in_(conversation_ids), table.c.state == "unrouted"),
+            )
+        )
+        .group_by(table.c.conversation_id)
+    )
+    # One without a time is due now.
+    return {int(row[0]): row[1] if row[2] == row[3] else now for row in rows}

@@ -1,0 +1,59 @@
+"""Reading what callers send: once, at the edge, with every problem named."""
+
+import asyncio
+from typing import TypeVar
+
+from aiohttp import web
+from pydantic import BaseModel, ValidationError
+
+from frontdesk.channels.whatsapp_web import read_json
+from frontdesk.domain.errors import FieldProblem, InvalidInputError, UnavailableError
+
+Document = TypeVar("Document", bound=BaseModel)
+
+UPLOAD_S = 30
+MAX_ID = 2**63 - 1
+
+
+async def read_body(request: web.Request) -> bytes:
+    """The raw body, which a signature is over.
+
+    Raises:
+        UnavailableError: it did not arrive in time.
+    """
+    try:
+        async with asyncio.timeout(UPLOAD_S):
+            return await request.read()
+    except TimeoutError:
+        raise UnavailableError("the body did not arrive in time; try again") from None
+
+
+def read_document(model: type[Document], body: bytes) -> Document:
+    """A body as a value.
+
+    Raises:
+        NotJsonError, UnsupportedEncodingError: it cannot be read. InvalidInputError: it does not fit the contract.
+    """
+    document, _ = read_json(body)
+    try:
+        return model.model_validate(document)
+    except ValidationError as error:
+        problems = tuple(
+            FieldProblem(pointer="/" + "/".join(map(str, item["loc"])), detail=item["msg"])
+            for item in error.errors(include_input=False, include_url=False)[:20]
+        )
+        raise InvalidInputError("the body does not fit the contract", problems) from None
+
+
+def whole_number(name: str, text: str | None, *, default: int, least: int, most: int) -> int:
+    """A number of the query.
+
+    Raises:
+        InvalidInputError: it is none, or out of its range.
+    """
+    if text is None:
+        return default
+    if not text.isascii() or not text.isdigit() or not least <= int(text[:19]) <= most:
+        problem = FieldProblem(pointer=name, detail=f"must be a number from {least} to {most}")
+        raise InvalidInputError("the query does not fit", (problem,))
+    return int(text)
