@@ -24,8 +24,8 @@ from frontdesk.cli.serve import serving
 from frontdesk.logs import configure_logs
 from frontdesk.settings import ROOT, load_settings
 
-REQUESTS = 1500
-CONNECTIONS = 32
+REQUESTS = 3000
+CONNECTIONS = 64
 ROUNDS = 3
 
 
@@ -66,7 +66,7 @@ async def measured(url: str, run: str) -> float:
     """Accepted messages a second at a URL."""
     headers = {
         "authorization": f"Bearer {SECRETS['webhook_secret']}",
-        "prefer": "wait=0",
+        "prefer": "respond-async",
         "content-type": "application/json",
     }
     bodies = [body(run, number) for number in range(REQUESTS)]
@@ -94,11 +94,11 @@ async def main() -> None:
                 results["bare aiohttp handler"].append(await measured(f"http://127.0.0.1:{port}/webhook", "bare"))
             for name, url in stores.items():
                 settings = load_settings(
-                    Path(directory) / "none", **SECRETS, database_url=url, log_level="error",
+                    Path(directory) / "none", **SECRETS, database_url=url, log_level="error", embedded_worker=False,
                     business_file=ROOT / "business.example.toml", var_dir=Path(directory),
                 )  # fmt: skip
                 async with running_desk(settings, with_agents=False) as desk:
-                    desk.backend.worker.stop()
+                    pass
                     results[name].append(await measured(f"{desk.url}/webhook", f"{name}-{turn}"))
     floor = statistics.median(results["bare aiohttp handler"])
     print(f"| path | ratio | a second |\n|---|---|---|  ({CONNECTIONS} connections, median of {ROUNDS} rounds)")

@@ -1,9 +1,11 @@
 """WhatsApp Web by the connector: what it posts to us, and what we ask of it."""
 
+import contextlib
 import json
 import re
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Annotated, Any, Literal
 from urllib.parse import quote
 
@@ -27,6 +29,7 @@ from frontdesk.domain.text import repair_all
 OURS = frozenset({"me", "us", "business", "agent", "assistant", "bot", "frontdesk"})
 OUTGOING = frozenset({"outgoing", "sent", "out"})
 MAX_TEXT_CHARACTERS = 262_144
+_MAY_NEED_REPAIR = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])|NaN|Infinity")
 _ADDRESS = re.compile(r"\d[\d-]*@(c\.us|lid|g\.us)")
 
 Name = Annotated[str, Field(max_length=255)]
@@ -124,19 +127,34 @@ def parse(
         NotJsonError, UnsupportedEncodingError: it cannot be read.
         InvalidInputError: it does not fit the contract; every problem is named.
     """
+    payload, repaired = _payload(body)
+    message = _message(payload, account, now, region, max_history_items, repaired=repaired)
+    return message.model_copy(update={"trace": trace}) if trace else message
+
+
+def _payload(body: bytes) -> tuple[WebhookPayload, bool]:
+    # Nearly all bodies are well-formed and hold nothing to repair: those are read in one go. Whatever is wrong with the
+    # others is found, and told, the long way.
+    if not _MAY_NEED_REPAIR.search(body):
+        try:
+            return WebhookPayload.model_validate_json(body), False
+        except ValidationError:
+            pass
     document, repaired = read_json(body)
     if not isinstance(document, dict):
         raise InvalidInputError("the body must be a JSON object")
     try:
-        payload = WebhookPayload.model_validate(document)
+        return WebhookPayload.model_validate(document), repaired
     except ValidationError as error:
-        problems = tuple(
-            FieldProblem(pointer="/" + "/".join(map(str, item["loc"])), detail=item["msg"])
-            for item in error.errors(include_input=False, include_url=False)[:20]
-        )
-        raise InvalidInputError("the body does not fit the contract", problems) from None
-    message = _message(payload, account, now, region, max_history_items, repaired=repaired)
-    return message.model_copy(update={"trace": trace}) if trace else message
+        raise InvalidInputError("the body does not fit the contract", problems_of(error)) from None
+
+
+def problems_of(error: ValidationError) -> tuple[FieldProblem, ...]:
+    """What does not fit, for the caller: never what was sent."""
+    return tuple(
+        FieldProblem(pointer="/" + "/".join(map(str, item["loc"])), detail=item["msg"])
+        for item in error.errors(include_input=False, include_url=False)[:20]
+    )
 
 
 def _message(
@@ -195,7 +213,7 @@ def _message(
 
 def _moment(text: str, pointer: str, now: datetime, problems: list[FieldProblem]) -> datetime | None:
     try:
-        moment = datetime.fromisoformat(text)
+        moment = _parsed(text)
     except ValueError:
         problems.append(FieldProblem(pointer=pointer, detail="is not a time in ISO 8601"))
         return None
@@ -204,6 +222,16 @@ def _moment(text: str, pointer: str, now: datetime, problems: list[FieldProblem]
         problems.append(FieldProblem(pointer=pointer, detail=wrong))
         return None
     return moment.astimezone(UTC)
+
+
+@lru_cache(maxsize=20_000)
+def _parsed(text: str) -> datetime:
+    """The same lines of a chat come with every message of it."""
+    moment = datetime.fromisoformat(text)
+    # What has no place on the calendar in UTC is refused by its check.
+    with contextlib.suppress(OverflowError):
+        return moment.astimezone(UTC) if moment.tzinfo else moment
+    return moment
 
 
 def _is_ours(entry: HistoryEntry) -> bool:

@@ -5,6 +5,7 @@ privacy id that looks like a number and is none), or by an id that is neither.
 """
 
 import re
+from functools import lru_cache
 from typing import Literal
 
 import phonenumbers
@@ -25,6 +26,7 @@ class Identity(BaseModel):
     value: str
 
 
+@lru_cache(maxsize=20_000)
 def normalise_phone(value: str, *, region: str | None = None) -> str | None:
     """A phone number as people write it → E.164 with a leading +, or None where it is no phone number.
 

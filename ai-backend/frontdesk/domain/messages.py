@@ -1,5 +1,6 @@
 """A received message and the chat that led to it."""
 
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
 from typing import Literal
@@ -27,7 +28,8 @@ class Value(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class HistoryItem(Value):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HistoryItem:
     """One earlier message of the chat, as it was seen when the new one arrived. ``sent_at`` is aware or absent."""
 
     sender: str
@@ -143,14 +145,14 @@ def history_digests(history: tuple[HistoryItem, ...]) -> tuple[bytes, ...]:
     The same window sent again, or moved on by some messages, gives the same digests for the same items, so each is
     stored once a conversation.
     """
-    seen: dict[bytes, int] = {}
+    seen: dict[tuple[str, datetime | None, str, str], int] = {}
     digests: list[bytes] = []
     for item in history:
+        key = (item.sender, item.sent_at, item.type, item.content)
+        occurrence = seen.get(key, 0)
+        seen[key] = occurrence + 1
         moment = item.sent_at.astimezone(UTC).isoformat() if item.sent_at else ""
-        parts = (item.sender, moment, item.type, item.content)
-        base = blake2b("\x1f".join(f"{len(part)}:{part}" for part in parts).encode(), digest_size=DIGEST_BYTES)
-        occurrence = seen.get(base.digest(), 0)
-        seen[base.digest()] = occurrence + 1
-        base.update(str(occurrence).encode())
-        digests.append(base.digest())
+        # With its length each part is told from the next, whatever is written in it.
+        text = f"{occurrence}:{len(item.sender)}:{len(item.type)}:{moment}\x1f{item.sender}{item.type}{item.content}"
+        digests.append(blake2b(text.encode(), digest_size=DIGEST_BYTES).digest())
     return tuple(digests)

@@ -79,7 +79,7 @@ class GroupCommit(Generic[Item, Result]):
         while self._waiting:
             await self._store(self._batch())
         # Here and not in a callback: nothing may be submitted between the last look and the end.
-        self._writing.discard(asyncio.current_task())  # type: ignore[arg-type]
+        self._writing.discard(asyncio.current_task())
 
     def _batch(self) -> list[tuple[Item, asyncio.Future[Result]]]:
         batch: list[tuple[Item, asyncio.Future[Result]]] = []

@@ -123,8 +123,9 @@ class Intake:
             await _find_conversations(connection, new, now)
             await _make_ready(connection, new, now)
             windows = _windows(new)
-            await keep_history(connection, windows, self._stored)
+            # Noted before: these are forgotten where the store says otherwise.
             kept.update({id_: set(window) for id_, window in windows.items() if window})
+            await keep_history(connection, windows, self._stored)
             await connection.execute(insert(webhook_messages), [_row(item, now) for item in new])
             stored = await _known(connection, [item.key for item in new])
             await events.add(connection, [_received(item, stored[item.key].id, now) for item in new])

@@ -6,7 +6,7 @@ from typing import TypeVar
 from aiohttp import web
 from pydantic import BaseModel, ValidationError
 
-from frontdesk.channels.whatsapp_web import read_json
+from frontdesk.channels.whatsapp_web import problems_of, read_json
 from frontdesk.domain.errors import FieldProblem, InvalidInputError, UnavailableError
 
 Document = TypeVar("Document", bound=BaseModel)
@@ -38,11 +38,7 @@ def read_document(model: type[Document], body: bytes) -> Document:
     try:
         return model.model_validate(document)
     except ValidationError as error:
-        problems = tuple(
-            FieldProblem(pointer="/" + "/".join(map(str, item["loc"])), detail=item["msg"])
-            for item in error.errors(include_input=False, include_url=False)[:20]
-        )
-        raise InvalidInputError("the body does not fit the contract", problems) from None
+        raise InvalidInputError("the body does not fit the contract", problems_of(error)) from None
 
 
 def whole_number(name: str, text: str | None, *, default: int, least: int, most: int) -> int:
