@@ -34,7 +34,7 @@ test: $(VENV)/.dev $(NODE_MODULES)/.installed servers lint ## everything that CI
 
 quick: $(VENV)/.dev $(NODE_MODULES)/.installed lint ## for every commit: under a minute, no servers
 	cd connector-node && npm test --silent
-	$(BIN)/python -m pytest -m "not browser" --store sqlite
+	$(BIN)/python -m pytest -m "not browser and not chaos" --store sqlite
 
 lint: $(VENV)/.dev $(NODE_MODULES)/.installed ## style, types
 	$(BIN)/ruff check --quiet .

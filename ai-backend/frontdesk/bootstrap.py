@@ -207,6 +207,7 @@ async def _pipeline(settings: Settings, clock: Callable[[], datetime]) -> AsyncI
             send_per_minute=settings.send_per_minute,
             max_attempts=settings.max_attempts,
             retry_base_s=settings.retry_base_s,
+            lease_s=settings.lease_s,
             expires_after=timedelta(hours=settings.send_within_hours),
             announce=feed.announce,
             clock=clock,

@@ -93,7 +93,7 @@ class Settings(BaseSettings):
         default=None, description="amqp://user:password@host:5672/vhost wakes workers on other machines at once"
     )
     worker_concurrency: int = Field(default=16, ge=1, le=256, description="Conversations worked on at once")
-    lease_s: float = Field(default=60, gt=1, description="How long a conversation is held without a sign of life")
+    lease_s: float = Field(default=20, gt=1, description="How long a conversation is held without a sign of life")
     max_attempts: int = Field(default=8, ge=1, le=100, description="Attempts before a message is parked as failed")
     retry_base_s: float = Field(default=2, gt=0, description="First pause before a repeat; it doubles each time")
     retry_max_s: float = Field(default=900, gt=0, description="Longest pause before a repeat")
@@ -121,6 +121,9 @@ class Settings(BaseSettings):
     )
 
     # Telling
+    failpoints: str = Field(
+        default="", description="For tests: place=chance pairs, how often the process ends itself there"
+    )
     otel_exporter_otlp_endpoint: str | None = Field(
         default=None, description="Where traces go (OTLP over HTTP), as http://127.0.0.1:4318; unset means no traces"
     )

@@ -27,40 +27,73 @@ def _program(*names: str) -> str:
     raise RuntimeError(f"{names[0]} is missing: `make test` installs it on Debian, or prints how to")
 
 
-@contextmanager
-def mariadb(base: Path) -> Iterator[str]:
-    """Run a server under ``base``; gives the URL of its root user without a database: ``mysql://root@127.0.0.1:port``."""
-    user = getpass.getuser()
-    (base / "tmp").mkdir(parents=True)
-    subprocess.run(
-        [
-            _program("mariadb-install-db", "mysql_install_db"), "--no-defaults", f"--user={user}",
-            f"--datadir={base / 'data'}", "--auth-root-authentication-method=normal", "--skip-test-db",
-            "--skip-name-resolve",
-        ],
-        check=True, capture_output=True,
-    )  # fmt: skip
-    port = free_port()
-    log = (base / "server.log").open("wb")
-    server = subprocess.Popen(
-        [
-            _program("mariadbd", "mysqld"), "--no-defaults", f"--user={user}", f"--datadir={base / 'data'}",
-            f"--socket={base / 's.sock'}", f"--port={port}", "--bind-address=127.0.0.1", f"--tmpdir={base / 'tmp'}",
-            f"--pid-file={base / 'pid'}", "--skip-name-resolve", "--innodb-flush-log-at-trx-commit=1",
-            "--character-set-server=utf8mb4", "--collation-server=utf8mb4_unicode_520_ci",
-        ],
-        stdout=log, stderr=log, stdin=subprocess.DEVNULL,
-    )  # fmt: skip
-    try:
-        _await(server, base)
-        yield f"mysql://root@127.0.0.1:{port}"
-    finally:
-        server.send_signal(signal.SIGTERM)
+class MariaDB:
+    """A server under ``base`` that can be killed and started again, with the same port and data."""
+
+    def __init__(self, base: Path, *options: str) -> None:
+        self.base = base
+        self.port = free_port()
+        self.url = f"mysql://root@127.0.0.1:{self.port}"
+        self._options = options
+        self._server: subprocess.Popen[bytes] | None = None
+        user = getpass.getuser()
+        (base / "tmp").mkdir(parents=True)
+        subprocess.run(
+            [
+                _program("mariadb-install-db", "mysql_install_db"), "--no-defaults", f"--user={user}",
+                f"--datadir={base / 'data'}", "--auth-root-authentication-method=normal", "--skip-test-db",
+                "--skip-name-resolve",
+            ],
+            check=True, capture_output=True,
+        )  # fmt: skip
+
+    def start(self) -> None:
+        """Start the server, and wait until it serves."""
+        base = self.base
+        with (base / "server.log").open("ab") as log:
+            self._server = subprocess.Popen(
+                [
+                    _program("mariadbd", "mysqld"), "--no-defaults", f"--user={getpass.getuser()}",
+                    f"--datadir={base / 'data'}", f"--socket={base / 's.sock'}", f"--port={self.port}",
+                    "--bind-address=127.0.0.1", f"--tmpdir={base / 'tmp'}", f"--pid-file={base / 'pid'}",
+                    "--skip-name-resolve", "--innodb-flush-log-at-trx-commit=1", "--character-set-server=utf8mb4",
+                    "--collation-server=utf8mb4_unicode_520_ci", *self._options,
+                ],
+                stdout=log, stderr=log, stdin=subprocess.DEVNULL,
+            )  # fmt: skip
+        _await(self._server, base)
+
+    def kill(self) -> None:
+        """End the server at once, as a power cut would."""
+        if self._server is not None:
+            self._server.kill()
+            self._server.wait()
+
+    @property
+    def is_down(self) -> bool:
+        """Whether it does not run."""
+        return self._server is None or self._server.poll() is not None
+
+    def close(self) -> None:
+        """End the server."""
+        if self._server is None:
+            return
+        self._server.send_signal(signal.SIGTERM)
         try:
-            server.wait(PATIENCE_S)
+            self._server.wait(PATIENCE_S)
         except subprocess.TimeoutExpired:
-            server.kill()
-        log.close()
+            self._server.kill()
+
+
+@contextmanager
+def mariadb(base: Path, *options: str) -> Iterator[str]:
+    """Run a server under ``base``; gives the URL of its root user without a database: ``mysql://root@127.0.0.1:port``."""
+    server = MariaDB(base, *options)
+    try:
+        server.start()
+        yield server.url
+    finally:
+        server.close()
 
 
 def _await(server: subprocess.Popen[bytes], base: Path) -> None:

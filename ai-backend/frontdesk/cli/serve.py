@@ -14,6 +14,7 @@ from aiohttp import web
 from frontdesk.bootstrap import backend, database_of
 from frontdesk.bootstrap import worker as build_worker
 from frontdesk.domain.errors import UnavailableError
+from frontdesk.failpoints import configure_failpoints
 from frontdesk.logs import configure_logs
 from frontdesk.settings import Settings, load_settings
 from frontdesk.store.database import Database, NoDatabaseError
@@ -30,8 +31,7 @@ async def serve() -> None:
     """Serve the webhook, the API and the page, and run the pipeline."""
     os.umask(0o077)
     settings = load_settings()
-    configure_logs(settings.log_level)
-    await _await_schema(settings)
+    await _prepare(settings)
     with configure_traces(settings.otel_exporter_otlp_endpoint, service="frontdesk"):
         await _serve(settings)
 
@@ -41,8 +41,7 @@ async def worker() -> None:
     """Run the pipeline without HTTP: as many as wanted, on as many machines, on one MySQL database."""
     os.umask(0o077)
     settings = load_settings()
-    configure_logs(settings.log_level)
-    await _await_schema(settings)
+    await _prepare(settings)
     with configure_traces(settings.otel_exporter_otlp_endpoint, service="frontdesk-worker"):
         async with build_worker(settings) as built:
             _settle()
@@ -50,6 +49,12 @@ async def worker() -> None:
             await until_stopped()
             log.info("stopping")
             built.stop()
+
+
+async def _prepare(settings: Settings) -> None:
+    configure_logs(settings.log_level)
+    configure_failpoints(settings.failpoints, settings.var_dir / "failpoints")
+    await _await_schema(settings)
 
 
 async def _serve(settings: Settings) -> None:

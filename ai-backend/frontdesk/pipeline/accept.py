@@ -6,6 +6,7 @@ from datetime import datetime
 from frontdesk import telemetry
 from frontdesk.domain.messages import IncomingMessage
 from frontdesk.domain.ports import Wakeups
+from frontdesk.failpoints import failpoint
 from frontdesk.store.database import Database
 from frontdesk.store.group_commit import GroupCommit
 from frontdesk.store.intake import Accepted, Intake
@@ -64,6 +65,7 @@ class Acceptor:
         if ids:
             self._wakeups.incoming(ids)
             self._announce()
+        failpoint("accepted")
         return accepted
 
 

@@ -1,8 +1,9 @@
 """Sending what is in the outbox: in order within a conversation, paced within an account, each message once."""
 
 import asyncio
+import contextlib
 import random
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from datetime import datetime, timedelta
 
 import structlog
@@ -13,6 +14,7 @@ from frontdesk.domain.errors import ChannelError, ChannelRejectedError, Unavaila
 from frontdesk.domain.hours import opens_at
 from frontdesk.domain.outgoing import OPEN_STATES, Outgoing, OutgoingState
 from frontdesk.domain.ports import Channel
+from frontdesk.failpoints import failpoint
 from frontdesk.store import duties, outbox
 from frontdesk.store.database import Database
 from frontdesk.store.duties import Duty
@@ -20,9 +22,7 @@ from frontdesk.store.duties import Duty
 log = structlog.get_logger(__name__)
 
 ACCOUNTS_AT_ONCE = 8
-LEASE_S = 120
 SEND_WITHIN_S = 60
-"""Less than the lease: when somebody else takes over, nothing of ours is still under way."""
 
 LONGEST_PAUSE_S = 60
 
@@ -42,6 +42,7 @@ class Deliverer:
         send_per_minute: float,
         max_attempts: int,
         retry_base_s: float,
+        lease_s: float,
         expires_after: timedelta,
         announce: Callable[[], None],
         clock: Callable[[], datetime],
@@ -51,6 +52,7 @@ class Deliverer:
         self._business = business
         self._interval = timedelta(seconds=60 / send_per_minute)
         self._max_attempts = max_attempts
+        self._lease = timedelta(seconds=lease_s)
         self._retry_base_s = retry_base_s
         self._expires_after = expires_after
         self._announce = announce
@@ -59,7 +61,7 @@ class Deliverer:
     async def deliver_due(self, stopped: asyncio.Event) -> None:
         """Send until no account has anything that is due now."""
         while not stopped.is_set():
-            lease = timedelta(seconds=LEASE_S)
+            lease = self._lease
             held = await duties.claim(self._database, outbox.SENDING, ACCOUNTS_AT_ONCE, now=self._clock(), lease=lease)
             if not held:
                 return
@@ -76,13 +78,31 @@ class Deliverer:
             if duty.paced_until is None or duty.paced_until <= now:
                 outgoing = await outbox.next_to_send(self._database, account_id, now=now)
                 if outgoing is not None:
-                    await self._take_on(duty, outgoing)
+                    async with self._held(duty):
+                        await self._take_on(duty, outgoing)
             now = self._clock()
             due = await outbox.next_due(self._database, account_id, now=now)
             await duties.release(self._database, duty, now=now, next_due=due)
         except UnavailableError as error:
             # The lease ends by itself.
             log.warning("store_away", duty=duty.name, reason=error.detail)
+
+    @contextlib.asynccontextmanager
+    async def _held(self, duty: Duty) -> AsyncIterator[None]:
+        """Renew the lease three times within its length. Where that fails the next one takes over, and asks first."""
+
+        async def beat() -> None:
+            while True:
+                await asyncio.sleep(self._lease.total_seconds() / 3)
+                with contextlib.suppress(UnavailableError):
+                    await duties.renew(self._database, duty, now=self._clock(), lease=self._lease)
+
+        beating = asyncio.create_task(beat())
+        try:
+            yield
+        finally:
+            beating.cancel()
+            await asyncio.gather(beating, return_exceptions=True)
 
     async def _take_on(self, duty: Duty, outgoing: Outgoing) -> None:
         now = self._clock()
@@ -101,6 +121,7 @@ class Deliverer:
                 await self._note_failure(duty, outgoing, error)
                 return
             if sent is not None:
+                failpoint("sent")
                 await outbox.mark(
                     self._database, duty, outgoing.model_copy(update={"state": "sending"}), "sent",
                     now=self._clock(), channel_message_id=sent,
@@ -123,7 +144,7 @@ class Deliverer:
             self._database, duty, outgoing, "sending",
             now=now, attempts=outgoing.attempts + 1, paced_until=now + self._interval * random.uniform(0.8, 1.2),  # noqa: S311
         )  # fmt: skip
-        if not is_ours or self._clock() + timedelta(seconds=SEND_WITHIN_S) > duty.until:
+        if not is_ours:
             return None
         self._announce()
         try:

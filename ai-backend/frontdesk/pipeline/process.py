@@ -12,6 +12,7 @@ from frontdesk.domain.errors import FrontdeskError, LeaseLostError, UnavailableE
 from frontdesk.domain.messages import Record
 from frontdesk.domain.ports import Subject
 from frontdesk.domain.routing import Rule
+from frontdesk.failpoints import failpoint
 from frontdesk.pipeline.completions import Completions
 from frontdesk.routing.dispatch import Dispatched, Dispatcher
 from frontdesk.store import messages, progress
@@ -127,6 +128,7 @@ class Processor:
     ) -> None:
         with telemetry.span("route") as span, telemetry.stage("route"):
             dispatched = await self._dispatcher.dispatch(record, rules, trace=span.traceparent)
+        failpoint("answered")
         # Where everybody was left alone nothing was tried: that is no attempt of this message.
         attempts = record.attempts + (1 if dispatched.calls else 0)
         now = self._clock()

@@ -9,6 +9,7 @@ import structlog
 
 from frontdesk import telemetry
 from frontdesk.domain.errors import LeaseLostError, UnavailableError
+from frontdesk.failpoints import failpoint
 from frontdesk.pipeline.deliver import Deliverer
 from frontdesk.pipeline.process import Processor
 from frontdesk.store import conversations, directory, duties, messages, stats
@@ -97,6 +98,7 @@ class Worker:
             return
         claims = await conversations.claim(self._database, 1, now=self._clock(), lease=self._lease)
         for claim in claims:
+            failpoint("claimed")
             await asyncio.wait([self._start(claim)])
 
     async def _claim_until_stopped(self) -> None:
@@ -121,6 +123,8 @@ class Worker:
             return False
         with telemetry.stage("claim"):
             claims = await conversations.claim(self._database, places, now=self._clock(), lease=self._lease)
+        if claims:
+            failpoint("claimed")
         for claim in claims:
             self._start(claim)
         return len(claims) == places and len(self._active) < self._concurrency

@@ -74,6 +74,18 @@ async def claim(database: Database, prefix: str, places: int, *, now: datetime, 
     return await database.write(work)
 
 
+async def renew(database: Database, duty: Duty, *, now: datetime, lease: timedelta) -> None:
+    """Hold a duty longer, if it is still ours."""
+    table = duties
+
+    async def work(connection: AsyncConnection) -> None:
+        await connection.execute(
+            update(table).where(table.c.name == duty.name, table.c.owner == duty.token).values(ready_at=now + lease)
+        )
+
+    await database.write(work)
+
+
 async def is_held(connection: AsyncConnection, duty: Duty) -> bool:
     """Whether a duty is still ours; its row is locked, so that it stays so until our commit."""
     table = duties

@@ -1,0 +1,33 @@
+"""Places where a test may end the process, to see that nothing is lost there. Without the setting they do nothing."""
+
+import os
+import random
+import signal
+from pathlib import Path
+
+PLACES = ("accepted", "claimed", "answered", "sent")
+"""Committed and not acknowledged; claimed and nothing done; an agent has answered and it is not stored; sent and not noted."""
+
+_chances: dict[str, float] = {}
+_marks: Path | None = None
+
+
+def configure_failpoints(chances: str, marks: Path) -> None:
+    """``place=chance`` pairs, comma-separated: how often the process dies there, from 0 to 1. Each death leaves a mark."""
+    global _marks  # noqa: PLW0603 (a process dies once)
+    _chances.clear()
+    for pair in filter(None, chances.split(",")):
+        name, _, chance = pair.partition("=")
+        if name not in PLACES:
+            raise ValueError(f"there is no failpoint {name}")
+        _chances[name] = float(chance)
+    _marks = marks
+
+
+def failpoint(name: str) -> None:
+    """Die here, perhaps."""
+    if _chances and random.random() < _chances.get(name, 0):  # noqa: S311 (chance is meant)
+        if _marks is not None:
+            _marks.mkdir(parents=True, exist_ok=True)
+            (_marks / f"{name}-{os.getpid()}").touch()
+        os.kill(os.getpid(), signal.SIGKILL)
