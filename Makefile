@@ -8,10 +8,10 @@ NODE_MODULES := connector-node/node_modules
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PUPPETEER_SKIP_DOWNLOAD := 1
 
-.PHONY: help up down status logs demo test quick lint bench lock clean servers browser
+.PHONY: chaos chaos-sabotage help up down status logs demo test quick lint bench lock clean servers browser
 
 help: ## this list
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
 
 up: $(VENV)/.runtime $(NODE_MODULES)/.installed browser ## start everything, or bring it up to date; prints the page's address and the QR code
 	@$(BIN)/frontdesk up
@@ -30,11 +30,17 @@ demo: $(VENV)/.dev $(NODE_MODULES)/.installed browser ## the whole desk against 
 
 test: $(VENV)/.dev $(NODE_MODULES)/.installed servers lint ## everything that CI runs
 	cd connector-node && npm test --silent
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -m "not sabotage"
+
+chaos: $(VENV)/.dev servers ## ten minutes of a storm over the whole system
+	$(BIN)/python -m pytest tests/chaos/test_chaos.py -s --chaos-seconds 600
+
+chaos-sabotage: $(VENV)/.dev servers ## whether the storm would notice four ways to break the promise
+	$(BIN)/python -m pytest tests/chaos/sabotage -m sabotage
 
 quick: $(VENV)/.dev $(NODE_MODULES)/.installed lint ## for every commit: under a minute, no servers
 	cd connector-node && npm test --silent
-	$(BIN)/python -m pytest -m "not browser and not chaos" --store sqlite
+	$(BIN)/python -m pytest -m "not browser and not chaos and not sabotage" --store sqlite
 
 lint: $(VENV)/.dev $(NODE_MODULES)/.installed ## style, types
 	$(BIN)/ruff check --quiet .
@@ -59,7 +65,7 @@ clean: down ## remove what can be made again; data under var/ stays
 	rm -rf $(VENV) $(NODE_MODULES) .mypy_cache .ruff_cache .hypothesis
 
 servers: browser
-	@scripts/system-packages.sh mariadbd:mariadb-server /usr/lib/rabbitmq/bin/rabbitmq-server:rabbitmq-server
+	@scripts/system-packages.sh mariadbd:mariadb-server /usr/lib/rabbitmq/bin/rabbitmq-server:rabbitmq-server faketime:faketime
 
 browser: $(NODE_MODULES)/.installed
 	@scripts/browser.sh

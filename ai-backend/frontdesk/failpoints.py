@@ -13,7 +13,10 @@ _marks: Path | None = None
 
 
 def configure_failpoints(chances: str, marks: Path) -> None:
-    """``place=chance`` pairs, comma-separated: how often the process dies there, from 0 to 1. Each death leaves a mark."""
+    """``place=chance`` pairs, comma-separated: how often the process dies there, from 0 to 1.
+
+    Each death leaves a mark, and where there is none of a place yet, the process that comes there first dies for certain.
+    """
     global _marks  # noqa: PLW0603 (a process dies once)
     _chances.clear()
     for pair in filter(None, chances.split(",")):
@@ -26,8 +29,10 @@ def configure_failpoints(chances: str, marks: Path) -> None:
 
 def failpoint(name: str) -> None:
     """Die here, perhaps."""
-    if _chances and random.random() < _chances.get(name, 0):  # noqa: S311 (chance is meant)
-        if _marks is not None:
-            _marks.mkdir(parents=True, exist_ok=True)
-            (_marks / f"{name}-{os.getpid()}").touch()
+    if name not in _chances or _marks is None:
+        return
+    is_first = not any(_marks.glob(f"{name}-*"))
+    if is_first or random.random() < _chances[name]:  # noqa: S311 (chance is meant)
+        _marks.mkdir(parents=True, exist_ok=True)
+        (_marks / f"{name}-{os.getpid()}").touch()
         os.kill(os.getpid(), signal.SIGKILL)

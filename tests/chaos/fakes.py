@@ -68,7 +68,7 @@ class RecordingConnector:
     """Sends to nobody and remembers each sending; the same key twice is two sendings."""
 
     port: int = field(default_factory=free_port)
-    moods: Moods = field(default_factory=Moods)
+    moods: Moods = field(default_factory=lambda: Moods(late=0.03))
     sendings: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
     order: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
 

@@ -16,8 +16,8 @@ from frontdesk.failpoints import PLACES
 log = structlog.get_logger(__name__)
 pytestmark = pytest.mark.chaos
 
-CHANCES = {"accepted": 0.01, "claimed": 0.008, "answered": 0.008, "sent": 0.05}
-CONVERSATIONS, PAUSE_S = 200, 2.5
+CHANCES = {"accepted": 0.01, "claimed": 0.01, "answered": 0.01, "sent": 0.12}
+CONVERSATIONS, PAUSE_S = 200, 4.5
 SETTLE_S = 120
 
 
