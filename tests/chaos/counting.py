@@ -64,6 +64,7 @@ def count(storm: Storm) -> Count:
     _count_agents(storm, stored, result)
     _count_outbox(storm, result)
     _count_leftovers(storm, result)
+    result.wrongs += storm.wrongs
     result.numbers |= {
         "acknowledged": sum(map(len, storm.acknowledged.values())),
         "stored": len(stored),

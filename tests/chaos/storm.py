@@ -104,6 +104,7 @@ class Storm:
     outbox_ids: dict[str, set[int]] = field(default_factory=lambda: defaultdict(set))
     conversations: dict[str, int] = field(default_factory=dict)
     deeds: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    wrongs: list[str] = field(default_factory=list)
     is_over: bool = False
 
     async def until_up(self) -> None:
@@ -167,6 +168,9 @@ class Storm:
         body = json.dumps({"text": key}).encode()
         headers = {"authorization": f"Bearer {SECRETS['api_token']}", "idempotency-key": key}
         document = await self._insist(f"/conversations/{conversation_id}/messages", body, lambda: headers)
+        if "outbox_id" not in document:
+            self.wrongs.append(f"conversation {conversation_id}, which was acknowledged, is not there")
+            return
         self.queued[conversation_id].append(key)
         self.outbox_ids[key].add(document["outbox_id"])
 
@@ -176,7 +180,7 @@ class Storm:
             url = random.choice(self.urls) + path  # noqa: S311
             with contextlib.suppress(aiohttp.ClientError, TimeoutError, OSError):
                 async with self.session.post(url, data=body, headers=headers()) as response:
-                    if response.status < 300:
+                    if response.status < 300 or response.status == 404:
                         document: dict[str, int] = await response.json()
                         return document
                     assert response.status in {500, 503}, await response.text()

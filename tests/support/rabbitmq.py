@@ -94,7 +94,7 @@ class RabbitMQNode:
 
     def control(self, *arguments: str, check: bool = True) -> int:
         """Run ``rabbitmqctl``; its exit status."""
-        command = [SBIN / "rabbitmqctl", "-q", "-n", f"{self.name}@localhost", *arguments]
+        command = [str(SBIN / "rabbitmqctl"), "-q", "-n", f"{self.name}@localhost", *arguments]
         return subprocess.run(command, env=self.environment, capture_output=True, check=check).returncode
 
     def kill(self) -> None:

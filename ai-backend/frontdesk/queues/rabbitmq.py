@@ -33,7 +33,7 @@ Handler = Callable[[int], Awaitable[None]]
 class RabbitMQ:
     """A connection that comes back by itself. Publishing never waits for it, and never fails.
 
-    ``fallback`` is told where a wake-up could not be published and there is somebody in this process to hear it.
+    ``connected`` and ``disconnected`` tell which it is. ``fallback`` is told where a wake-up could not be published and there is somebody in this process to hear it.
     """
 
     def __init__(self, url: str, *, fallback: Callable[[], None] = lambda: None) -> None:
@@ -41,12 +41,9 @@ class RabbitMQ:
         self._fallback = fallback
         self._outbound: deque[tuple[str, int]] = deque(maxlen=MOST_WAITING)
         self._woken = asyncio.Event()
-        self._is_connected = False
-
-    @property
-    def is_connected(self) -> bool:
-        """Whether wake-ups are being published."""
-        return self._is_connected
+        self.connected = asyncio.Event()
+        self.disconnected = asyncio.Event()
+        self.disconnected.set()
 
     def incoming(self, conversation_ids: Iterable[int]) -> None:
         """Messages wait in these conversations."""
@@ -70,27 +67,29 @@ class RabbitMQ:
                     group.create_task(_ended(connection))
             except* Exception as errors:  # noqa: BLE001 (whatever it is: without queues the store is asked regularly)
                 log.warning("rabbitmq_away", reason=type(errors.exceptions[0]).__name__)
-            self._is_connected = False
             await asyncio.sleep(RECONNECT_S)
 
     @contextlib.asynccontextmanager
-    async def _connected(self) -> AsyncIterator[aio_pika.abc.AbstractConnection]:
-        connection = await aio_pika.connect(self._url, timeout=PATIENCE_S)
+    async def _connected(self) -> AsyncIterator[aio_pika.Connection]:
+        connection = aio_pika.Connection(aio_pika.connection.make_url(self._url))
+        await connection.connect(timeout=PATIENCE_S)
         try:
             async with connection.channel() as channel:
                 for name in (INCOMING, OUTGOING):
                     await _declared(channel, name)
-            self._is_connected = True
+            self.disconnected.clear()
+            self.connected.set()
             log.info("rabbitmq_connected")
             yield connection
         finally:
-            self._is_connected = False
+            self.connected.clear()
+            self.disconnected.set()
             with contextlib.suppress(Exception):
                 async with asyncio.timeout(PATIENCE_S):
                     await connection.close()
 
     def _publish_later(self, queue: str, ids: Iterable[int]) -> None:
-        if not self._is_connected:
+        if not self.connected.is_set():
             self._fallback()
             return
         self._outbound.extend((queue, id_) for id_ in ids)
@@ -165,6 +164,9 @@ async def _handle(message: AbstractIncomingMessage, handler: Handler) -> None:
         await message.ack()
 
 
-async def _ended(connection: aio_pika.abc.AbstractConnection) -> None:
-    await connection.closed()
+async def _ended(connection: aio_pika.Connection) -> None:
+    # ``closed()`` is only for closing by our own hand; a connection that breaks tells its callbacks.
+    ended = asyncio.Event()
+    connection.close_callbacks.add(lambda *_: ended.set())
+    await ended.wait()
     raise ConnectionError

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, and_, exists, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Row, and_, exists, func, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from frontdesk.domain.errors import ConflictError
@@ -119,7 +119,7 @@ async def fetch(database: Database, outbox_id: int) -> Outgoing | None:
 
 async def next_to_send(database: Database, account_id: int, *, now: datetime) -> Outgoing | None:
     """The oldest message of an account that is due and not behind another of its conversation."""
-    table, earlier = outbox, outbox.alias()
+    table = outbox
     async with database.read() as connection:
         row = (
             await connection.execute(
@@ -128,11 +128,7 @@ async def next_to_send(database: Database, account_id: int, *, now: datetime) ->
                     table.c.account_id == account_id,
                     table.c.state.in_(OPEN_STATES),
                     or_(table.c.due_at.is_(None), table.c.due_at <= now),
-                    ~exists().where(
-                        earlier.c.conversation_id == table.c.conversation_id,
-                        earlier.c.state.in_(OPEN_STATES),
-                        earlier.c.id < table.c.id,
-                    ),
+                    _is_first_of_its_conversation(),
                 )
                 .order_by(table.c.id)
                 .limit(1)
@@ -148,7 +144,7 @@ async def next_due(database: Database, account_id: int, *, now: datetime) -> dat
         row = (
             await connection.execute(
                 select(func.min(table.c.due_at), func.count(table.c.due_at), func.count()).where(
-                    table.c.account_id == account_id, table.c.state.in_(OPEN_STATES)
+                    table.c.account_id == account_id, table.c.state.in_(OPEN_STATES), _is_first_of_its_conversation()
                 )
             )
         ).one()
@@ -275,6 +271,16 @@ async def waiting(database: Database) -> dict[str, int]:
         )
         found = {str(state): int(number) for state, number in rows}
     return {"queued": 0, "sending": 0, "unknown": 0, **found}
+
+
+def _is_first_of_its_conversation() -> ColumnElement[bool]:
+    """Nothing earlier of the conversation is still to be sent."""
+    earlier = outbox.alias()
+    return ~exists().where(
+        earlier.c.conversation_id == outbox.c.conversation_id,
+        earlier.c.state.in_(OPEN_STATES),
+        earlier.c.id < outbox.c.id,
+    )
 
 
 def _changed(account_id: int, conversation_id: int, id_: int, state: str, now: datetime) -> dict[str, Any]:

@@ -1,0 +1,338 @@
+"""Writing to people: rows first, in order, at a pace, each message once."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from aiohttp import web
+from tests.support.desk import DeskFactory, Reply, RunningDesk, webhook
+from tests.support.processes import free_port
+from tests.support.recording import RecordingChannel
+
+from frontdesk.channels.whatsapp_web import Connector, address_of, parse
+from frontdesk.cli.serve import serving
+from frontdesk.domain.business import Business
+from frontdesk.domain.errors import (
+    ChannelError,
+    ChannelRejectedError,
+    ConflictError,
+    UnknownOutcomeError,
+)
+from frontdesk.domain.outgoing import Outgoing, OutgoingState
+from frontdesk.pipeline.deliver import Deliverer
+from frontdesk.store import duties, intake, outbox
+from frontdesk.store.database import Database
+
+ALWAYS = Business(name="Example")
+NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
+
+
+class Clock:
+    """Stands still until it is moved."""
+
+    def __init__(self) -> None:
+        self.now = NOW
+
+    def __call__(self) -> datetime:
+        """The time."""
+        return self.now
+
+    def pass_by(self, **span: float) -> None:
+        """Let time pass."""
+        self.now += timedelta(**span)
+
+
+class Post:
+    """An outbox, its deliverer and a recording channel."""
+
+    def __init__(self, database: Database, business: Business = ALWAYS, *, max_attempts: int = 3) -> None:
+        self.database, self.clock, self.channel = database, Clock(), RecordingChannel()
+        self.deliverer = Deliverer(
+            database=database, channel=self.channel, business=business, send_per_minute=60, max_attempts=max_attempts,
+            retry_base_s=1, lease_s=20, expires_after=timedelta(hours=24), announce=lambda: None, clock=self.clock,
+        )  # fmt: skip
+
+    async def conversation(self, phone: str = "+15550100111") -> outbox.Chat:
+        """A conversation that somebody began."""
+        body = json.dumps(webhook(phone_number=phone, chat_time=NOW.isoformat(), history=[])).encode()
+        message = parse(body, account="main", now=NOW, region=None, max_history_items=100)
+        (accepted,) = await intake.Intake(self.database).accept([message], now=NOW)
+        chat = await outbox.chat_of(self.database, accepted.conversation_id)
+        assert chat is not None
+        return chat
+
+    async def write(self, chat: outbox.Chat, text: str, *, key: str | None = None, is_automatic: bool = False) -> int:
+        """Queue a text."""
+        id_, _ = await outbox.enqueue(
+            self.database, chat, recipient="15550100111@c.us", text=text, key=key or text, is_automatic=is_automatic,
+            trace=None, now=self.clock(),
+        )  # fmt: skip
+        return id_
+
+    async def deliver(self) -> list[str]:
+        """Send what is due now; the texts that have left so far."""
+        await self.deliverer.deliver_due(asyncio.Event())
+        return [item.text for item in self.channel.sent]
+
+    async def state(self, id_: int) -> OutgoingState:
+        """The state of a message."""
+        found = await outbox.fetch(self.database, id_)
+        assert found is not None
+        return found.state
+
+
+async def test_messages_leave_in_order_and_at_the_accounts_pace(database: Database) -> None:
+    """A burst is what gets accounts banned."""
+    post = Post(database)
+    chat = await post.conversation()
+    ids = [await post.write(chat, text) for text in ("one", "two", "three")]
+    assert await post.deliver() == ["one"]
+    assert [await post.state(id_) for id_ in ids] == ["sent", "queued", "queued"]
+    post.clock.pass_by(seconds=1.3)
+    assert await post.deliver() == ["one", "two"]
+    post.clock.pass_by(seconds=1.3)
+    assert await post.deliver() == ["one", "two", "three"]
+
+
+async def test_the_same_key_is_the_same_message_and_another_text_a_conflict(database: Database) -> None:
+    """A caller who is not sure may ask again."""
+    post = Post(database)
+    chat = await post.conversation()
+    assert await post.write(chat, "hello", key="k") == await post.write(chat, "hello", key="k")
+    with pytest.raises(ConflictError):
+        await post.write(chat, "something else", key="k")
+    assert await post.deliver() == ["hello"]
+
+
+async def test_who_takes_over_a_message_that_was_being_sent_asks_first(database: Database) -> None:
+    """The sender died between sending and noting it: nobody gets the message twice."""
+    post = Post(database)
+    id_ = await post.write(await post.conversation(), "hello")
+    (duty,) = await duties.claim(database, outbox.SENDING, 1, now=NOW, lease=timedelta(seconds=20))
+    outgoing = await outbox.next_to_send(database, int(duty.name.partition(":")[2]), now=NOW)
+    assert outgoing is not None
+    assert await outbox.mark(database, duty, outgoing, "sending", now=NOW, attempts=1)
+    await post.channel.send(outgoing)
+    assert await post.deliver() == ["hello"]  # the dead one's lease
+    post.clock.pass_by(seconds=21)
+    assert await post.deliver() == ["hello"]
+    assert [item.key for item in post.channel.asked] == ["hello"]
+    assert await post.state(id_) == "sent"
+
+
+async def test_who_takes_over_a_message_that_never_left_sends_it(database: Database) -> None:
+    """The sender died between noting and sending: somebody gets the message."""
+    post = Post(database)
+    id_ = await post.write(await post.conversation(), "hello")
+    (duty,) = await duties.claim(database, outbox.SENDING, 1, now=NOW, lease=timedelta(seconds=20))
+    outgoing = await outbox.next_to_send(database, int(duty.name.partition(":")[2]), now=NOW)
+    assert outgoing is not None
+    assert await outbox.mark(database, duty, outgoing, "sending", now=NOW, attempts=1)
+    post.clock.pass_by(seconds=21)
+    assert await post.deliver() == ["hello"]
+    assert await post.state(id_) == "sent"
+    assert not await outbox.mark(database, duty, outgoing, "failed", now=post.clock())
+
+
+async def test_an_answer_that_got_lost_is_asked_for(database: Database) -> None:
+    """It was sent, and only the confirmation did not arrive."""
+    post = Post(database)
+    post.channel.lost_answers = [UnknownOutcomeError()]
+    id_ = await post.write(await post.conversation(), "hello")
+    await post.deliver()
+    assert await post.state(id_) == "sending"
+    post.clock.pass_by(seconds=5)
+    assert await post.deliver() == ["hello"]
+    assert await post.state(id_) == "sent"
+
+
+async def test_what_nobody_can_tell_is_left_to_a_person(database: Database) -> None:
+    """Sending twice is worse than asking once."""
+    post = Post(database)
+    chat = await post.conversation()
+    id_, behind = await post.write(chat, "hello"), await post.write(chat, "and more")
+
+    async def does_not_know(_: Outgoing) -> str:
+        raise UnknownOutcomeError
+
+    post.channel.send = post.channel.find = does_not_know  # type: ignore[method-assign,assignment]
+    for _ in range(4):
+        await post.deliver()
+        post.clock.pass_by(seconds=30)
+    assert await post.state(id_) == "unknown"
+    assert await outbox.send_again(database, id_, now=post.clock())
+    assert not await outbox.send_again(database, behind, now=post.clock())
+
+
+async def test_a_channel_that_is_away_is_waited_for_and_holds_up_only_its_own(database: Database) -> None:
+    """However often it says no; after a day nobody waits for the answer any more."""
+    post = Post(database)
+    id_ = await post.write(await post.conversation(), "hello")
+    for _ in range(10):
+        post.channel.failures = [ChannelError("away")]
+        await post.deliver()
+        assert await post.state(id_) == "queued"
+        post.clock.pass_by(seconds=61)
+    assert await post.deliver() == ["hello"]
+    late = await post.write(await post.conversation(), "too late")
+    post.clock.pass_by(hours=25)
+    post.channel.failures = [ChannelError("away")]
+    await post.deliver()
+    assert await post.state(late) == "failed"
+
+
+async def test_a_message_that_is_refused_does_not_hold_up_the_next(database: Database) -> None:
+    """A number that is not on WhatsApp, say."""
+    post = Post(database)
+    chat = await post.conversation()
+    refused, next_ = await post.write(chat, "one"), await post.write(chat, "two")
+    post.channel.failures = [ChannelRejectedError("no such number")]
+    await post.deliver()
+    post.clock.pass_by(seconds=2)
+    assert await post.deliver() == ["two"]
+    assert [await post.state(refused), await post.state(next_)] == ["failed", "sent"]
+
+
+async def test_automatic_messages_wait_for_working_hours_and_people_do_not(database: Database) -> None:
+    """Nobody wants a robot at night."""
+    post = Post(database, Business(name="Example", timezone="Europe/Istanbul", hours={"tuesday": "09:00-18:00"}))
+    robot = await post.write(await post.conversation("+15550100112"), "robot", is_automatic=True)
+    await post.write(await post.conversation("+15550100113"), "person")
+    await post.deliver()
+    post.clock.pass_by(seconds=2)
+    assert await post.deliver() == ["person"]
+    assert await post.state(robot) == "queued"
+    post.clock.now = datetime(2026, 3, 3, 6, 0, 1, tzinfo=UTC)  # 09:00:01 in Istanbul
+    assert await post.deliver() == ["person", "robot"]
+
+
+async def test_acknowledgements_never_go_back(database: Database) -> None:
+    """They come twice, late, and in any order."""
+    post = Post(database)
+    id_ = await post.write(await post.conversation(), "hello", key="k")
+
+    async def told(state: OutgoingState, **names: str) -> int | None:
+        return await outbox.acknowledge(
+            database, account="main", state=state, key=names.get("key"), channel_message_id=names.get("id_"), error=None, now=NOW
+        )  # fmt: skip
+
+    assert await told("delivered", key="k") == id_
+    assert await told("sent", key="k") == id_
+    assert await post.state(id_) == "delivered"
+    assert await told("read", key="k", id_="id-1") == id_
+    assert await told("failed", id_="id-1") == id_
+    assert await post.state(id_) == "read"
+    assert await told("read", id_="id-2") is None
+    assert await post.deliver() == []
+
+
+async def _write(desk: RunningDesk, path: str, body: object, **headers: str) -> Reply:
+    more = {"authorization": f"Bearer {desk.settings.api_token}", **headers}
+    async with desk.session.post(desk.url + path, json=body, headers=more) as response:
+        return Reply(response.status, await response.json(), dict(response.headers))
+
+
+async def test_a_text_is_queued_over_http_and_can_be_followed(start_desk: DeskFactory) -> None:
+    """202, a place to look, and clear errors."""
+    desk: RunningDesk = await start_desk(embedded_worker=False)
+    number = (await desk.post(webhook(), headers={"prefer": "respond-async"})).document["conversation_id"]
+    path = f"/conversations/{number}/messages"
+    reply = await _write(desk, path, {"text": "Your bike is ready."}, **{"idempotency-key": "order-1"})
+    assert reply.status == 202
+    found = (await desk.get(reply.headers["Location"])).document
+    assert (found["state"], found["recipient"], found["idempotency_key"]) == ("queued", "15550100111@c.us", "order-1")
+    again = await _write(desk, path, {"text": "Your bike is ready."}, **{"idempotency-key": "order-1"})
+    assert again.document == reply.document
+    assert (await _write(desk, path, {"text": "else"}, **{"idempotency-key": "order-1"})).status == 409
+    assert (await _write(desk, path, {"text": "  "})).document["code"] == "invalid_input"
+    assert (await _write(desk, path, {"text": "x"}, **{"idempotency-key": "k" * 129})).status == 422
+    assert (await _write(desk, "/conversations/999/messages", {"text": "x"})).status == 404
+    assert (await desk.get("/outbox/999")).status == 404
+    acknowledged = await _write(desk, "/outbox/acknowledgements", {"state": "read", "idempotency_key": "order-1"})
+    assert acknowledged.status == 200
+    assert (await desk.get(reply.headers["Location"])).document["state"] == "read"
+    assert (await _write(desk, "/outbox/acknowledgements", {"state": "read"})).status == 422
+
+
+def test_a_chat_is_answered_where_it_came_from() -> None:
+    """A LID is an address; a made-up id is none."""
+    assert address_of(group_id="1203@g.us", sender_ids=(), phone_number=None) == "1203@g.us"
+    assert address_of(group_id=None, sender_ids=("x", "122@lid"), phone_number="+15550100111") == "122@lid"
+    assert address_of(group_id=None, sender_ids=("x",), phone_number="+15550100111") == "15550100111@c.us"
+    assert address_of(group_id=None, sender_ids=("x",), phone_number=None) is None
+
+
+@asynccontextmanager
+async def _connector(answer: Callable[[web.Request], web.StreamResponse]) -> AsyncIterator[Connector]:
+    async def handler(request: web.Request) -> web.StreamResponse:
+        return answer(request)
+
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", handler)
+    port = free_port()
+    async with serving([(app, "127.0.0.1", port)]):
+        connector = Connector(url=f"http://127.0.0.1:{port}", token="t")
+        yield connector
+        await connector.close()
+
+
+OUTGOING = Outgoing(
+    id=1, account_id=1, account="main", conversation_id=1, key="k/1", recipient="15550100111@c.us", text="hi",
+    is_automatic=False, state="sending", attempts=0, due_at=None, error=None, channel_message_id=None, trace=None,
+    created_at=NOW, sent_at=None,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("status", "document", "error"),
+    [
+        (429, {"code": "too_many"}, ChannelError),
+        (503, {"code": "not_ready"}, ChannelError),
+        (401, {"code": "unauthenticated"}, ChannelError),
+        (422, {"code": "number_not_on_whatsapp"}, ChannelRejectedError),
+        (504, {"code": "unknown_outcome"}, UnknownOutcomeError),
+        (500, {"code": "error"}, UnknownOutcomeError),
+        (201, [], UnknownOutcomeError),
+        (201, {}, UnknownOutcomeError),
+    ],
+)
+async def test_what_the_connector_answers_is_told_apart(
+    status: int, document: object, error: type[ChannelError]
+) -> None:
+    """Not sent, never to be sent, and perhaps sent are three things."""
+    async with _connector(
+        lambda _: web.json_response(document, status=status, headers={"retry-after": "7"})
+    ) as connector:
+        with pytest.raises(ChannelError) as caught:
+            await connector.send(OUTGOING)
+    assert type(caught.value) is error
+    assert status not in {429, 503} or caught.value.retry_after_s == 7
+
+
+async def test_the_connector_is_asked_by_key() -> None:
+    """Sent, not sent, or nobody knows."""
+    answers = iter([{"state": "sent", "message_id": "id"}, {"state": "not_sent"}, {"state": "unknown"}])
+    paths: list[str] = []
+
+    def answer(request: web.Request) -> web.StreamResponse:
+        paths.append(request.raw_path)
+        return web.json_response(next(answers))
+
+    async with _connector(answer) as connector:
+        assert await connector.find(OUTGOING) == "id"
+        assert await connector.find(OUTGOING) is None
+        with pytest.raises(UnknownOutcomeError):
+            await connector.find(OUTGOING)
+    assert set(paths) == {"/messages/k%2F1"}
+
+
+async def test_a_connector_that_is_not_there_has_sent_nothing() -> None:
+    """Refused connections are not doubts."""
+    connector = Connector(url=f"http://127.0.0.1:{free_port()}", token="t")
+    with pytest.raises(ChannelError) as caught:
+        await connector.send(OUTGOING)
+    assert type(caught.value) is ChannelError
+    await connector.close()

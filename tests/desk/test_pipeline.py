@@ -1,0 +1,373 @@
+"""The pipeline's promises, one by one: group commit, leases, events, retries, wake-ups."""
+
+import asyncio
+import itertools
+import json
+from collections.abc import AsyncIterator, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+
+import aio_pika
+import pytest
+import pytest_asyncio
+from tests.support.desk import DeskFactory, RunningDesk, webhook
+from tests.support.processes import free_port
+from tests.support.proxy import Proxy
+from tests.support.rabbitmq import RabbitMQNode
+
+from frontdesk.channels.whatsapp_web import parse
+from frontdesk.domain.business import Business
+from frontdesk.domain.errors import LeaseLostError, UnavailableError
+from frontdesk.domain.hours import opens_at
+from frontdesk.domain.messages import IncomingMessage
+from frontdesk.domain.routing import Route
+from frontdesk.pipeline.worker import MOST_IN_A_ROW
+from frontdesk.queues.rabbitmq import DEAD_LETTERS, INCOMING, RabbitMQ
+from frontdesk.store import conversations, events, intake, messages, progress
+from frontdesk.store.conversations import Claim
+from frontdesk.store.database import Database
+from frontdesk.store.group_commit import GroupCommit
+
+LEASE = timedelta(seconds=20)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _message(**changes: object) -> IncomingMessage:
+    body = json.dumps(webhook(**changes)).encode()  # type: ignore[arg-type]
+    return parse(body, account="main", now=_now(), region=None, max_history_items=100)
+
+
+async def test_what_waits_at_the_same_moment_shares_a_transaction() -> None:
+    """One commit for many, each answered after it."""
+    batches: list[list[int]] = []
+
+    async def commit(items: Sequence[int]) -> list[int]:
+        await asyncio.sleep(0)
+        batches.append(list(items))
+        return [item * 2 for item in items]
+
+    queue: GroupCommit[int, int] = GroupCommit(commit, writers=1, most_items=4)
+    assert await asyncio.gather(*(queue.submit(n) for n in range(6))) == [0, 2, 4, 6, 8, 10]
+    assert batches == [[0, 1, 2, 3], [4, 5]]
+    await queue.close()
+
+
+async def test_one_that_cannot_be_stored_does_not_fail_its_neighbours() -> None:
+    """Bad input of one caller is no other caller's trouble."""
+
+    async def commit(items: Sequence[int]) -> list[int]:
+        if 3 in items:
+            raise ValueError
+        return list(items)
+
+    queue: GroupCommit[int, int] = GroupCommit(commit, writers=2, most_items=8)
+    results = await asyncio.gather(*(queue.submit(n) for n in range(8)), return_exceptions=True)
+    assert [isinstance(result, ValueError) for result in results] == [n == 3 for n in range(8)]
+
+
+async def test_a_full_queue_refuses_at_once() -> None:
+    """Memory stays flat, and the caller knows."""
+    gate = asyncio.Event()
+
+    async def commit(items: Sequence[bytes]) -> list[None]:
+        await gate.wait()
+        return [None for _ in items]
+
+    queue: GroupCommit[bytes, None] = GroupCommit(
+        commit, writers=1, most_items=1, most_waiting=3, most_waiting_bytes=12, weigh=len
+    )
+    waiting = [asyncio.create_task(queue.submit(b"1234")) for _ in range(3)]
+    await asyncio.sleep(0)
+    with pytest.raises(UnavailableError):
+        await queue.submit(b"1234")
+    gate.set()
+    await asyncio.gather(*waiting)
+    await queue.submit(b"1234")
+
+
+async def test_a_batch_keeps_its_good_messages_and_its_duplicates_are_one(database: Database) -> None:
+    """Through the store itself: one text that no driver takes among others, and one message twice."""
+    good, bad = _message(phone_number="+15550100111"), _message(phone_number="+15550100112")
+    bad = bad.model_copy(update={"text": "\ud800"})
+    keeper = intake.Intake(database)
+
+    async def commit(items: Sequence[IncomingMessage]) -> list[intake.Accepted]:
+        return await keeper.accept(items, now=_now())
+
+    queue: GroupCommit[IncomingMessage, intake.Accepted] = GroupCommit(commit, writers=1, most_items=8)
+    first, failed, second = await asyncio.gather(
+        queue.submit(good), queue.submit(bad), queue.submit(good), return_exceptions=True
+    )
+    assert isinstance(first, intake.Accepted)
+    assert isinstance(second, intake.Accepted)
+    assert isinstance(failed, Exception)
+    assert (first.is_new, second.is_new, first.id == second.id) == (True, False, True)
+
+
+async def test_a_step_without_its_lease_is_refused(database: Database) -> None:
+    """A worker that slept does not overwrite what its heir has made."""
+    (accepted,) = await intake.Intake(database).accept([_message()], now=_now())
+    (asleep,) = await conversations.claim(database, 1, now=_now(), lease=LEASE)
+    (heir,) = await conversations.claim(database, 1, now=_now() + LEASE * 2, lease=LEASE)
+    record = await messages.fetch(database, accepted.id)
+    assert record is not None
+
+    def routed(claim: Claim, reason: str) -> progress.Routed:
+        route = Route(success=True, agent="hub", reason=reason, response={})
+        return progress.Routed(claim=claim, record=record, route=route, attempts=1, latency_ms=1, due_at=None)
+
+    assert await progress.store(database, [routed(heir, "heir"), routed(asleep, "asleep")], now=_now()) == [True, False]
+    found = await messages.fetch(database, accepted.id)
+    assert found is not None
+    assert found.route is not None
+    assert (found.state, found.route.reason) == ("processed", "heir")
+
+
+async def test_a_worker_that_lost_its_lease_stops(start_desk: DeskFactory) -> None:
+    """And says so, without noting a failure."""
+    desk: RunningDesk = await start_desk(embedded_worker=False)
+    reply = await desk.post(webhook(), headers={"prefer": "respond-async"})
+    database = desk.backend.desk.database
+    record = await messages.fetch(database, reply.document["database_id"])
+    assert record is not None
+    with pytest.raises(LeaseLostError):
+        await desk.backend.processor.process(Claim(conversation_id=record.conversation_id, token=b"0" * 16), record, ())
+    after = await messages.fetch(database, record.id)
+    assert after is not None
+    assert (after.state, after.attempts, after.analysis) == ("pending", 0, None)
+
+
+async def test_a_flood_in_one_conversation_lets_others_have_their_turn(start_desk: DeskFactory) -> None:
+    """One place, one endless conversation, and one message of somebody else."""
+    desk: RunningDesk = await start_desk(embedded_worker=False, worker_concurrency=1)
+    database = desk.backend.desk.database
+    flood = [_message() for _ in range(MOST_IN_A_ROW + 40)]
+    accepted = await intake.Intake(database).accept(flood, now=_now() - timedelta(seconds=1))
+    (other,) = await intake.Intake(database).accept([_message(phone_number="+15550100199")], now=_now())
+    running = asyncio.create_task(desk.backend.worker.run())
+    assert await desk.backend.desk.completions.wait(other.id, timeout_s=30)
+    last = await messages.fetch(database, accepted[-1].id)
+    assert last is not None
+    assert last.state == "pending"
+    desk.backend.worker.stop()
+    await running
+
+
+async def test_events_are_numbered_in_the_order_of_their_commits(database: Database) -> None:
+    """A transaction that began earlier and committed later is not missed by who reads in between."""
+    if database.is_sqlite:
+        await database.write(lambda c: events.add(c, [events.row("first", now=_now())]))
+        assert await events.number_new(database) == 1
+        await database.write(lambda c: events.add(c, [events.row("second", now=_now())]))
+    else:
+        async with database.engine.connect() as slow, slow.begin():
+            await events.add(slow, [events.row("second", now=_now())])  # takes the lower id
+            await database.write(lambda c: events.add(c, [events.row("first", now=_now())]))
+            assert await events.number_new(database) == 1
+    assert await events.number_new(database) == 1
+    assert await events.number_new(database) == 0
+    found = await events.after(database, 0, limit=10)
+    assert [item.type for item in found] == ["first", "second"]
+    assert found[0].number < found[1].number == await events.last_number(database)
+
+
+async def test_what_happens_to_a_message_can_be_read(desk: RunningDesk) -> None:
+    """By long poll: at once where there is something, and as soon as there is."""
+    waiting = asyncio.create_task(desk.get("/events?after=0&wait=20&limit=1"))
+    await desk.post(webhook("how much is a full service?"))
+    (first,) = (await waiting).document["events"]
+    assert first["type"] == "message.received"
+    types: list[str] = []
+    last = 0
+    async with asyncio.timeout(20):
+        while "message.routed" not in types:
+            document = (await desk.get(f"/events?after={last}&wait=5")).document
+            types += [item["type"] for item in document["events"]]
+            last = document["last"]
+    assert types == ["message.received", "message.analysed", "message.routed"]
+    assert (await desk.get("/events?after=x")).status == 422
+
+
+async def test_a_stream_resumes_where_it_was_cut(desk: RunningDesk) -> None:
+    """Server-Sent Events with Last-Event-ID; a new reader begins with what happens from now on."""
+    await desk.post(webhook("how much is a full service?"))
+    feed = desk.backend.pipeline.feed
+    async with asyncio.timeout(20):
+        while not (found := await feed.after(2, limit=1, wait_s=5)):
+            pass
+    assert found[0].type == "message.routed"
+    headers = {"authorization": f"Bearer {desk.settings.api_token}", "accept": "text/event-stream"}
+
+    async def first_types(number: int, **more: str) -> list[str]:
+        async with desk.session.get(f"{desk.url}/events", headers=headers | more) as stream:
+            found: list[str] = []
+            async for line in stream.content:
+                if line.startswith(b"event: "):
+                    found.append(line[7:].strip().decode())
+                    if found == ["ready"] and number > 1 and not more:
+                        await desk.post(webhook("and a tube?"))
+                if len(found) == number:
+                    return found
+        return found
+
+    async with asyncio.timeout(30):
+        assert await first_types(2, **{"last-event-id": "0"}) == ["ready", "message.received"]
+        assert await first_types(2) == ["ready", "message.received"]
+
+
+async def test_parked_messages_are_taken_up_again(start_desk: DeskFactory) -> None:
+    """By hand, when what was wrong has been mended."""
+    desk: RunningDesk = await start_desk(
+        with_agents=False, agent_attempts=1, max_attempts=2, retry_base_s=0.01, retry_max_s=0.02, sweep_interval_s=0.02,
+        breaker_failures=100,
+    )  # fmt: skip
+    number = (await desk.post(webhook("how much is it?"))).document["database_id"]
+    async with asyncio.timeout(20):
+        last = 0
+        while True:
+            document = (await desk.get(f"/events?after={last}&wait=5")).document
+            last = document["last"]
+            if any(item["type"] == "message.failed" for item in document["events"]):
+                break
+    found = (await desk.get(f"/messages/{number}")).document
+    assert (found["state"], found["attempts"]) == ("failed", 2)
+    assert found["routing"]["success"] is False
+    assert (await desk.get("/stats")).document["waiting"]["failed"] == 1
+    database = desk.backend.desk.database
+    assert await messages.retry_failed(database, message_id=999, now=_now()) == (0, [])
+    assert await messages.retry_failed(database, message_id=None, now=_now()) == (1, [found["conversation_id"]])
+    assert (await desk.get("/stats")).document["waiting"]["failed"] == 0
+
+
+async def test_a_desk_that_stops_is_not_ready_and_lets_go_of_those_who_wait(start_desk: DeskFactory) -> None:
+    """A load balancer sends nobody any more; callers get their 202."""
+    desk: RunningDesk = await start_desk(embedded_worker=False, default_wait_s=60)
+    assert (await desk.get("/ready")).status == 200
+    waiting = asyncio.create_task(desk.post(webhook()))
+    async with asyncio.timeout(20):
+        while not (await desk.get("/events?wait=1")).document["events"]:
+            pass
+        desk.backend.stop()
+        assert (await waiting).status == 202
+    assert (await desk.get("/ready")).status == 503
+    assert (await desk.get("/health")).status == 200
+
+
+HOURS = Business(
+    name="Example",
+    timezone="Europe/Istanbul",
+    hours={"monday": "09:00-12:00, 13:00-18:00", "tuesday": "closed", "friday": "20:00-02:00"},
+)
+
+
+@pytest.mark.parametrize(
+    ("moment", "opens"),
+    [
+        ("2026-03-02T10:00+03:00", "2026-03-02T10:00+03:00"),
+        ("2026-03-02T12:30+03:00", "2026-03-02T13:00+03:00"),
+        ("2026-03-02T18:00+03:00", "2026-03-06T20:00+03:00"),
+        ("2026-03-07T01:59+03:00", "2026-03-07T01:59+03:00"),
+        ("2026-03-07T02:00+03:00", "2026-03-09T09:00+03:00"),
+    ],
+)
+def test_working_hours_have_breaks_nights_and_closed_days(moment: str, opens: str) -> None:
+    """In the business's own time zone."""
+    assert opens_at(HOURS, datetime.fromisoformat(moment)) == datetime.fromisoformat(opens)
+    assert opens_at(Business(name="x"), datetime.fromisoformat(moment)) == datetime.fromisoformat(moment)
+
+
+@pytest.fixture(scope="session")
+def rabbitmq(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RabbitMQNode]:
+    """A private RabbitMQ."""
+    node = RabbitMQNode(tmp_path_factory.mktemp("rabbitmq"), epmd_port=free_port())
+    try:
+        node.launch()
+        node.await_serving()
+        yield node
+    finally:
+        node.close()
+
+
+@pytest_asyncio.fixture
+async def proxy(rabbitmq: RabbitMQNode) -> AsyncIterator[Proxy]:
+    """The network to it."""
+    async with Proxy(rabbitmq.port).serving() as served:
+        yield served
+
+
+@pytest.mark.browser
+async def test_wake_ups_travel_and_come_back_after_the_network_was_cut(proxy: Proxy) -> None:
+    """Each is confirmed, worked on and then acknowledged; a cut connection is made anew by itself."""
+    url = f"amqp://guest:guest@127.0.0.1:{proxy.port}/"
+    arrived: asyncio.Queue[int] = asyncio.Queue()
+    fallen_back = asyncio.Event()
+    publisher, consumer = RabbitMQ(url, fallback=fallen_back.set), RabbitMQ(url)
+    publisher.incoming([0])
+    assert fallen_back.is_set()
+    tasks = [
+        asyncio.create_task(publisher.run()),
+        asyncio.create_task(consumer.run([(INCOMING, arrived.put, 4)])),
+    ]
+    numbers = itertools.count(1)
+
+    async def one_arrives() -> None:
+        async with asyncio.timeout(30):
+            while arrived.empty():
+                publisher.incoming([next(numbers)])
+                await asyncio.sleep(0.1)
+        while not arrived.empty():
+            arrived.get_nowait()
+
+    await one_arrives()
+    proxy.cut()
+    async with asyncio.timeout(20):
+        await publisher.disconnected.wait()
+    await one_arrives()
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+@pytest.mark.browser
+async def test_poison_goes_to_the_dead_letters(rabbitmq: RabbitMQNode) -> None:
+    """What nobody can read at once, what fails again and again after some times."""
+    calls = 0
+
+    async def explode(_: int) -> None:
+        nonlocal calls
+        calls += 1
+        raise RuntimeError
+
+    consumer = RabbitMQ(rabbitmq.url)
+    task = asyncio.create_task(consumer.run([(INCOMING, explode, 4)]))
+    async with asyncio.timeout(60):
+        await consumer.connected.wait()
+        connection = await aio_pika.connect(rabbitmq.url)
+        channel = await connection.channel()
+        for body in (b"not JSON", b'{"id": 7}'):
+            message = aio_pika.Message(body, delivery_mode=aio_pika.DeliveryMode.PERSISTENT)
+            await channel.default_exchange.publish(message, routing_key=INCOMING)
+        dead = await channel.get_queue(DEAD_LETTERS)
+        bodies: set[bytes] = set()
+        while len(bodies) < 2:
+            letter = await dead.get(fail=False)
+            if letter is not None:
+                bodies.add(letter.body)
+                await letter.ack()
+    assert bodies == {b"not JSON", b'{"id": 7}'}
+    assert calls > 1
+    await connection.close()
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+@pytest.mark.browser
+async def test_workers_elsewhere_are_woken_over_rabbitmq(start_desk: DeskFactory, rabbitmq: RabbitMQNode) -> None:
+    """A process without a worker, a worker without HTTP, and a caller who waits for the result."""
+    both = {"rabbitmq_url": rabbitmq.url, "sweep_interval_s": 60.0}
+    web: RunningDesk = await start_desk(embedded_worker=False, **both)
+    await start_desk(with_agents=False, **both)
+    reply = await web.post(webhook("how much is a full service?"), headers={"prefer": "wait=30"})
+    assert (reply.status, reply.document["routing"]["success"]) == (200, True)
