@@ -48,8 +48,8 @@ lint: $(VENV)/.dev $(NODE_MODULES)/.installed ## style, types
 	$(BIN)/mypy --no-error-summary
 	cd connector-node && npm run --silent lint
 
-bench: $(VENV)/.dev ## measure how fast messages are accepted, as a ratio to a floor
-	$(BIN)/python -m benchmarks.accept
+bench: $(VENV)/.dev servers ## every measurement, as ratios within the same run
+	$(BIN)/python -m benchmarks
 
 lock: $(VENV)/.dev ## renew the lock files
 	cd ai-backend && for extra in build dev; do \

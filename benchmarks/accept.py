@@ -1,110 +1,91 @@
-"""How fast messages are accepted: ``POST /webhook`` with 20 history items, as a ratio to a bare aiohttp handler.
+"""How fast messages are accepted: ``POST /webhook`` with 20 history items over 64 connections, against a bare handler."""
 
-Client and servers share this machine's cores, so read the ratios, not the absolutes. SQLite, and MariaDB where it is
-installed; both commit to disk before they answer.
-"""
-
-import asyncio
 import json
-import statistics
-import tempfile
-import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import aiohttp
-from aiohttp import web
-from tests.support.desk import SECRETS, running_desk, webhook
-from tests.support.mariadb import mariadb, new_mysql_database
-from tests.support.processes import free_port
+from tests.support.desk import SECRETS, webhook
+from tests.support.mariadb import new_mysql_database
 
-from frontdesk.cli.serve import serving
-from frontdesk.logs import configure_logs
-from frontdesk.settings import ROOT, load_settings
+from benchmarks.harness import Load, cpu_s, free_port, load, median, peak_mib, rendered, served
 
-REQUESTS = 3000
 CONNECTIONS = 64
-ROUNDS = 3
+CHATS = 100
 
 
-async def bare(request: web.Request) -> web.Response:
-    """The floor: read JSON, answer JSON."""
-    await request.json()
-    return web.json_response({"success": True})
-
-
-async def rate(post: Callable[[int], Awaitable[None]]) -> float:
-    """Requests a second over some connections."""
-    numbers = iter(range(REQUESTS))
-
-    async def client() -> None:
-        for number in numbers:
-            await post(number)
-
-    started = time.perf_counter()
-    await asyncio.gather(*(client() for _ in range(CONNECTIONS)))
-    return REQUESTS / (time.perf_counter() - started)
-
-
-def body(run: str, number: int) -> bytes:
-    """A message of one of a hundred chats, with a window of twenty that moves on."""
+def bodies(run: str, count: int, *, first: int = 0) -> list[bytes]:
+    """Messages of a hundred chats, each with a window of twenty lines that moves on by two."""
     start = datetime(2026, 1, 1, tzinfo=UTC)
-    history: list[dict[str, Any]] = [
-        {"sender": "Ada", "content": f"line {number // 100 * 2 + n} " + "x" * 60,
-         "timestamp": (start + timedelta(minutes=number // 100 * 2 + n)).isoformat(), "type": "chat"}
-        for n in range(20)
-    ]  # fmt: skip
-    message = webhook(
-        "thanks", message_id=f"{run}-{number}", phone_number=f"+1555010{number % 100:04}", history=history
-    )
-    return json.dumps(message).encode()
+    made = []
+    for number in range(first, first + count):
+        chat, turn = number % CHATS, number // CHATS * 2
+        history: list[dict[str, Any]] = [
+            {"sender": "Ada", "content": f"{run} line {turn + n} " + "x" * 60,
+             "timestamp": (start + timedelta(minutes=turn + n)).isoformat(), "type": "chat"}
+            for n in range(20)
+        ]  # fmt: skip
+        message = webhook(
+            "thanks", message_id=f"{run}-{number}", chat_name=f"Contact {chat}", phone_number=f"+1555010{chat:04}",
+            history=history,
+        )  # fmt: skip
+        made.append(json.dumps(message, ensure_ascii=False).encode())
+    return made
 
 
-async def measured(url: str, run: str) -> float:
-    """Accepted messages a second at a URL."""
-    headers = {
-        "authorization": f"Bearer {SECRETS['webhook_secret']}",
-        "prefer": "respond-async",
-        "content-type": "application/json",
-    }
-    bodies = [body(run, number) for number in range(REQUESTS)]
-    async with aiohttp.ClientSession(headers=headers, connector=aiohttp.TCPConnector(limit=CONNECTIONS)) as session:
-
-        async def post(number: int) -> None:
-            async with session.post(url, data=bodies[number]) as response:
-                assert response.status in {200, 202}, await response.text()
-                await response.read()
-
-        return await rate(post)
+def requests(run: str, count: int, *, first: int = 0) -> list[bytes]:
+    """The same as rendered requests with the secret."""
+    secret = SECRETS["webhook_secret"]
+    return [
+        rendered("/webhook", body, Authorization=f"Bearer {secret}", Prefer="respond-async")
+        for body in bodies(run, count, first=first)
+    ]
 
 
-async def main() -> None:
-    """Measure in interleaved rounds and print the medians."""
-    configure_logs("error")
-    with tempfile.TemporaryDirectory() as directory, mariadb(Path(directory) / "mariadb") as server:
-        stores = {"SQLite": f"sqlite:///{directory}/desk.db", "MariaDB": new_mysql_database(server)}
-        results: dict[str, list[float]] = {"bare aiohttp handler": [], **{name: [] for name in stores}}
-        for turn in range(ROUNDS):
-            app = web.Application()
-            app.router.add_post("/webhook", bare)
+@asynccontextmanager
+async def backends(directory: Path, mysql: str) -> AsyncIterator[dict[str, tuple[int, int]]]:
+    """Name → port and process of the bare handler and of a web process on each store."""
+    async with AsyncExitStack() as stack:
+        found: dict[str, tuple[int, int]] = {}
+        port = free_port()
+        pid = await stack.enter_async_context(served(directory, port, "-m", "benchmarks.bare", str(port)))
+        found["bare aiohttp handler"] = (port, pid)
+        stores = {"MariaDB": new_mysql_database(mysql), "SQLite": f"sqlite:///{directory}/accept.db"}
+        for name, url in stores.items():
             port = free_port()
-            async with serving([(app, "127.0.0.1", port)]):
-                results["bare aiohttp handler"].append(await measured(f"http://127.0.0.1:{port}/webhook", "bare"))
-            for name, url in stores.items():
-                settings = load_settings(
-                    Path(directory) / "none", **SECRETS, database_url=url, log_level="error", embedded_worker=False,
-                    business_file=ROOT / "business.example.toml", var_dir=Path(directory),
-                )  # fmt: skip
-                async with running_desk(settings, with_agents=False) as desk:
-                    pass
-                    results[name].append(await measured(f"{desk.url}/webhook", f"{name}-{turn}"))
-    floor = statistics.median(results["bare aiohttp handler"])
-    print(f"| path | ratio | a second |\n|---|---|---|  ({CONNECTIONS} connections, median of {ROUNDS} rounds)")
-    for name, rates in results.items():
-        print(f"| {name} | {statistics.median(rates) / floor:.3f} | {statistics.median(rates):,.0f} |")
+            serve = served(directory, port, "-m", "frontdesk", "serve", DATABASE_URL=url, EMBEDDED_WORKER="false")
+            found[name] = (port, await stack.enter_async_context(serve))
+        yield found
 
 
-if __name__ == "__main__":
-    asyncio.run(main())
+async def measure(directory: Path, mysql: str, *, count: int, rounds: int) -> list[tuple[str, str, str]]:
+    """Interleaved rounds; rows of what, figure and target."""
+    loads: dict[str, list[Load]] = {}
+    cpu: dict[str, list[float]] = {}
+    memory: dict[str, float] = {}
+    async with backends(directory, mysql) as found:
+        for turn in range(rounds + 1):
+            for name, (port, pid) in found.items():
+                before = cpu_s(pid)
+                done = await load(port, requests(name, count, first=turn * count), connections=CONNECTIONS)
+                memory[name] = peak_mib(pid)
+                if turn:  # the first round warms up
+                    loads.setdefault(name, []).append(done)
+                    cpu.setdefault(name, []).append((cpu_s(pid) - before) / count * 1e6)
+    floor = median([item.rate for item in loads["bare aiohttp handler"]])
+    slowest = median([item.percentile(0.99) for item in loads["bare aiohttp handler"]])
+    rows = []
+    for name, items in loads.items():
+        p99 = median([item.percentile(0.99) for item in items])
+        rows.append(
+            (
+                f"accept, {name}",
+                f"{median([item.rate for item in items]) / floor:.3f} of the floor ({median([item.rate for item in items]):,.0f}/s), "
+                f"p50 {median([item.percentile(0.5) for item in items]) * 1e3:.1f} ms, p99 {p99 * 1e3:.1f} ms "
+                f"({p99 / slowest:.1f} × the floor's), CPU {median(cpu[name]):.0f} µs, peak {memory[name]:.0f} MiB",
+                "floor" if name.startswith("bare") else "≥ 0.15, p99 ≤ 25 ×",
+            )
+        )
+    return rows

@@ -16,7 +16,7 @@ log = structlog.get_logger(__name__)
 
 READ_AT_ONCE = 500
 # A pass takes a few milliseconds: under load it numbers many events instead of running all the time.
-LEAST_PAUSE_S = 0.05
+LEAST_PAUSE_S = 0.1
 WATCHED_PAUSE_S = 0.25
 RESTING_PAUSE_S = 2
 ENDS = frozenset({"message.routed", "message.unrouted", "message.failed"})
@@ -101,7 +101,7 @@ class Feed:
             self._watching -= 1
 
     async def _pass(self) -> None:
-        while await events.number_new(self._database):
+        while await events.number_new(self._database) == events.BATCH:
             pass
         if self._last is None or not self._is_watched:
             self._last = await events.last_number(self._database)

@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+import math
+import time
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 
@@ -9,6 +11,7 @@ import structlog
 
 from frontdesk import telemetry
 from frontdesk.domain.errors import LeaseLostError, UnavailableError
+from frontdesk.domain.routing import Rule
 from frontdesk.failpoints import failpoint
 from frontdesk.pipeline.deliver import Deliverer
 from frontdesk.pipeline.process import Processor
@@ -21,6 +24,8 @@ log = structlog.get_logger(__name__)
 BATCH = 20
 MOST_IN_A_ROW = 60
 """Messages of one conversation before others have their turn."""
+GATHER_S = 0.01
+RULES_S = 1
 ROLL_UP_INTERVAL_S = 300
 STOP_PATIENCE_S = 7
 RERATE_DUTY = "rerate"
@@ -57,6 +62,8 @@ class Worker:
         self._free = asyncio.Event()
         self._active: dict[asyncio.Task[None], Claim] = {}
         self._stopped = asyncio.Event()
+        self._rules: tuple[Rule, ...] = ()
+        self._rules_read_at = -math.inf
 
     @property
     def active(self) -> int:
@@ -106,6 +113,9 @@ class Worker:
             self._woken.clear()
             try:
                 pause_s = 0.0 if await self._claim_and_start() else await self._until_next()
+                if self._active:
+                    # Places become free one by one: a moment later one claim fills several.
+                    await asyncio.sleep(GATHER_S)
             except UnavailableError as error:
                 log.warning("store_away", reason=error.detail)
                 pause_s = self._sweep_interval_s
@@ -160,7 +170,7 @@ class Worker:
             log.warning("store_away", conversation=claim.conversation_id, reason=error.detail)
 
     async def _drain(self, claim: Claim) -> None:
-        rules = await directory.list_rules(self._database)
+        rules = await self._current_rules()
         for _ in range(MOST_IN_A_ROW // BATCH):
             due = await messages.load_due(self._database, claim.conversation_id, now=self._clock(), limit=BATCH)
             for record in due:
@@ -171,6 +181,14 @@ class Worker:
                     continue
             break
         await self._processor.release(claim)
+
+    async def _current_rules(self) -> tuple[Rule, ...]:
+        """The operator's rules; a change takes effect within a second."""
+        now = time.monotonic()
+        if now - self._rules_read_at > RULES_S:
+            self._rules = await directory.list_rules(self._database)
+            self._rules_read_at = now
+        return self._rules
 
     async def _finish(self) -> None:
         """Wait a little for what is in hand; give back what takes longer, for others to take up at once."""

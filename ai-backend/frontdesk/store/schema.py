@@ -1,5 +1,7 @@
 """Making and migrating the schema."""
 
+import contextlib
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 from alembic import command
@@ -8,7 +10,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 from sqlalchemy.dialects import mysql
-from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 from frontdesk.domain.errors import UnavailableError
@@ -47,13 +49,26 @@ async def migrate(database: Database) -> bool:
     if not database.is_sqlite:
         await _create_database(database)
     with translated():
-        async with database.engine.connect() as connection:
+        async with database.engine.connect() as connection, _alone(connection):
             before = await connection.run_sync(_revision)
             if before == head():
                 return False
             await connection.run_sync(_upgrade)
             await connection.commit()
     return True
+
+
+@contextlib.asynccontextmanager
+async def _alone(connection: AsyncConnection) -> AsyncIterator[None]:
+    """Of processes that start at the same moment one upgrades, and the others find it done. SQLite has one writer anyway."""
+    if connection.dialect.name == "sqlite":
+        yield
+        return
+    await connection.execute(text("SELECT GET_LOCK('frontdesk_migrate', 60)"))
+    try:
+        yield
+    finally:
+        await connection.execute(text("SELECT RELEASE_LOCK('frontdesk_migrate')"))
 
 
 async def _create_database(database: Database) -> None:

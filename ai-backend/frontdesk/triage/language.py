@@ -1,6 +1,6 @@
 """Which language a message is written in: lingua's statistics and, for short or romanised text, our word lists."""
 
-from functools import cache
+from functools import cache, lru_cache
 
 from lingua import Language, LanguageDetector, LanguageDetectorBuilder
 
@@ -23,8 +23,14 @@ def _detector() -> LanguageDetector:
 
 def confidences(text: str) -> dict[str, float]:
     """Language → 0 to 1 by statistics alone."""
+    return dict(_computed(text))
+
+
+@lru_cache(maxsize=4096)
+def _computed(text: str) -> tuple[tuple[str, float], ...]:
+    # A millisecond each, and the lines of a chat come again with every message of it.
     values = _detector().compute_language_confidence_values(text)
-    return {item.language.iso_code_639_1.name.lower(): item.value for item in values}
+    return tuple((item.language.iso_code_639_1.name.lower(), item.value) for item in values)
 
 
 def detect(text: str, words: list[str], hint: str | None = None) -> tuple[str, float, dict[str, list[Hit]]]:

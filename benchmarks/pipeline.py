@@ -1,0 +1,128 @@
+"""The whole pipeline with an instant model and instant agents, with a slow model, and over RabbitMQ with more workers."""
+
+import asyncio
+import json
+import shutil
+import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pymysql
+from tests.support.desk import SECRETS, webhook, with_free_ports
+from tests.support.mariadb import new_mysql_database
+from tests.support.rabbitmq import RabbitMQNode
+
+from benchmarks.harness import cpu_s, free_port, load, peak_mib, rendered, served
+from frontdesk.config.manifests import load_manifests
+from frontdesk.settings import ROOT
+
+CONNECTIONS = 32
+
+
+def texts(count: int, chats: int) -> list[bytes]:
+    """Messages of so many chats that need a model and an agent, with two lines of history each."""
+    secret = SECRETS["webhook_secret"]
+    made = []
+    for number in range(count):
+        chat = number % chats
+        history = [{"sender": "Ada", "content": f"line {number // chats + n}", "timestamp": "2026-01-01T00:00:00Z", "type": "chat"}
+                   for n in range(2)]  # fmt: skip
+        message = webhook(f"When can I pick up my order {number}?", message_id=f"m-{number}", phone_number=f"+1555010{chat:04}",
+                          chat_name=f"Contact {chat}", history=history)  # fmt: skip
+        body = json.dumps(message).encode()
+        made.append(rendered("/webhook", body, Authorization=f"Bearer {secret}", Prefer="respond-async"))
+    return made
+
+
+@asynccontextmanager
+async def desk(
+    directory: Path, url: str, *, pause_s: float, workers: int = 0, rabbitmq: str = "", concurrency: int = 16
+) -> AsyncIterator[tuple[int, list[int]]]:
+    """A desk between a model and agents; its port, and the processes that work."""
+    async with AsyncExitStack() as stack:
+        agents = directory / f"agents-{free_port()}"
+        shutil.copytree(ROOT / "agents", agents, ignore=shutil.ignore_patterns("__pycache__"))
+        with_free_ports(agents)
+        model = free_port()
+        ports = [str(manifest.port) for manifest in load_manifests(agents)]
+        await stack.enter_async_context(
+            served(directory, model, "-m", "benchmarks.surroundings", str(pause_s), str(model), *ports)
+        )
+        environment = {
+            "DATABASE_URL": url, "AGENTS_DIR": str(agents), "OPENAI_API_KEY": "x", "ANALYSER": "decisions",
+            "OPENAI_BASE_URL": f"http://127.0.0.1:{model}/v1", "WORKER_CONCURRENCY": str(concurrency),
+            "EMBEDDED_WORKER": "false" if workers else "true", "RABBITMQ_URL": rabbitmq, "CONNECTOR_URL": "http://127.0.0.1:9",
+        }  # fmt: skip
+        port = free_port()
+        pids = [await stack.enter_async_context(served(directory, port, "-m", "frontdesk", "serve", **environment))]
+        for _ in range(workers):
+            command = ("-m", "frontdesk", "worker")
+            # A worker listens nowhere: the web process, which is there already, answers in its place.
+            pids.append(await stack.enter_async_context(served(directory, port, *command, **environment)))
+        yield port, pids
+
+
+async def run(
+    directory: Path, mysql: str, *, count: int, chats: int, connections: int = CONNECTIONS, **options: Any
+) -> tuple[float, float, float]:
+    """Messages a second from the first request to the last stored route; CPU µs a message; peak MiB."""
+    url = new_mysql_database(mysql)
+    async with desk(directory, url, **options) as (port, pids):
+        await load(port, texts(count, chats)[: chats // 2 or 1], connections=1)
+        await _until(url, "processed", chats // 2 or 1)
+        before = sum(cpu_s(pid) for pid in pids)
+        began = time.perf_counter()
+        await load(port, texts(count, chats)[chats // 2 or 1 :], connections=connections)
+        await _until(url, "processed", count)
+        took = time.perf_counter() - began
+        done = count - (chats // 2 or 1)
+        return done / took, (sum(cpu_s(pid) for pid in pids) - before) / done * 1e6, max(peak_mib(pid) for pid in pids)
+
+
+async def _until(url: str, state: str, count: int) -> None:
+    while await asyncio.to_thread(_counted, url, state) < count:  # noqa: ASYNC110 (other processes work)
+        await asyncio.sleep(0.02)
+
+
+def _counted(url: str, state: str) -> int:
+    port, _, name = url.rpartition(":")[2].partition("/")
+    connection = pymysql.connect(host="127.0.0.1", port=int(port), user="root", database=name, autocommit=True)
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT COUNT(*) FROM webhook_messages WHERE state = %s", (state,))
+            return int(cursor.fetchone()[0])
+    finally:
+        connection.close()
+
+
+async def measure(directory: Path, mysql: str, *, is_tiny: bool) -> list[tuple[str, str, str]]:
+    """Rows of what, figure and target."""
+    rows = []
+    count = 60 if is_tiny else 3000
+    rate, cpu, memory = await run(
+        directory, mysql, count=count, chats=20 if is_tiny else 300, pause_s=0, concurrency=32
+    )
+    embedded = rate
+    rows.append(
+        ("pipeline, one process", f"{rate:.0f}/s, CPU {cpu:.0f} µs a message, peak {memory:.0f} MiB", "≥ 300/s")
+    )
+    rate, cpu, memory = await run(
+        directory, mysql, count=60 if is_tiny else 2000, chats=100, connections=100, pause_s=1.0, concurrency=100
+    )
+    rows.append(("a model that takes 1 s, 100 chats", f"{rate:.0f}/s, peak {memory:.0f} MiB", "≥ 90/s"))
+    node = RabbitMQNode(directory / "rabbitmq", epmd_port=free_port())
+    try:
+        node.launch()
+        await asyncio.to_thread(node.await_serving)
+        for workers in (1,) if is_tiny else (1, 2, 4):
+            rate, cpu, _ = await run(
+                directory, mysql, count=count, chats=20 if is_tiny else 300, pause_s=0, concurrency=32, workers=workers,
+                rabbitmq=node.url,
+            )  # fmt: skip
+            figure = f"{rate:.0f}/s, {rate / embedded:.2f} × one process, CPU {cpu:.0f} µs a message"
+            rows.append((f"pipeline, {workers} workers over RabbitMQ", figure, "–"))
+    finally:
+        node.close()
+    return rows
