@@ -31,6 +31,7 @@ demo: $(VENV)/.dev $(NODE_MODULES)/.installed browser ## the whole desk against 
 test: $(VENV)/.dev $(NODE_MODULES)/.installed servers lint ## everything that CI runs
 	cd connector-node && npm test --silent
 	$(BIN)/python -m pytest -m "not sabotage"
+	$(BIN)/python -m benchmarks --tiny > /dev/null
 
 chaos: $(VENV)/.dev servers ## ten minutes of a storm over the whole system
 	$(BIN)/python -m pytest tests/chaos/test_chaos.py -s --chaos-seconds 600

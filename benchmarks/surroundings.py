@@ -17,6 +17,8 @@ _made: dict[int, str] = {}
 async def main(pause_s: float, model_port: int, agent_ports: list[int]) -> None:
     """Serve until killed."""
     fake = FakeOpenAI()
+    # A message that is rated and needs no words: one call to the model.
+    fake.ratings |= {"urgency_score": 3, "action_required": False, "needs_task": False}
 
     async def decide(request: web.Request) -> web.Response:
         body: dict[str, Any] = await request.json()
@@ -27,6 +29,14 @@ async def main(pause_s: float, model_port: int, agent_ports: list[int]) -> None:
             await asyncio.sleep(pause_s)
         return web.Response(text=_made[key], content_type="application/json")
 
+    async def write(request: web.Request) -> web.Response:
+        body: dict[str, Any] = await request.json()
+        if 0 not in _made:
+            _made[0] = fake._response(body).model_dump_json()  # noqa: SLF001 (the same)
+        if pause_s:
+            await asyncio.sleep(pause_s)
+        return web.Response(text=_made[0], content_type="application/json")
+
     async def process(request: web.Request) -> web.Response:
         asked = await request.json()
         return web.Response(
@@ -36,6 +46,7 @@ async def main(pause_s: float, model_port: int, agent_ports: list[int]) -> None:
 
     app = web.Application(client_max_size=8 << 20)
     app.router.add_post("/v1/decisions", decide)
+    app.router.add_post("/v1/responses", write)
     app.router.add_post("/process", process)
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()

@@ -104,10 +104,11 @@ def _style(settings: Settings) -> Style:
     return "responses" if is_responses else "chat"
 
 
-def assessor_of(settings: Settings, business: Business, client: ModelClient | None) -> Assessor:
-    """The triage that the settings ask for."""
+def assessor_of(settings: Settings, business: Business, client: ModelClient | None, *, warm: bool = True) -> Assessor:
+    """The triage that the settings ask for. ``warm`` reads word lists and languages now: seconds, and 300 MiB."""
     rules = RulesAnalyser(business)
-    rules.warm_up()
+    if warm:
+        rules.warm_up()
     rater: Analyser | None = None
     writer: Analyser | None = None
     name = analyser_name(settings)
@@ -170,7 +171,9 @@ class Backend:
 
 
 @asynccontextmanager
-async def _pipeline(settings: Settings, clock: Callable[[], datetime]) -> AsyncIterator[Pipeline]:
+async def _pipeline(
+    settings: Settings, clock: Callable[[], datetime], *, works: bool = True
+) -> AsyncIterator[Pipeline]:
     async with AsyncExitStack() as stack:
         business = business_of(settings)
         database = database_of(settings)
@@ -186,7 +189,7 @@ async def _pipeline(settings: Settings, clock: Callable[[], datetime]) -> AsyncI
         stack.push_async_callback(connector.close)
         manifests = load_manifests(settings.agents_dir)
         dispatcher = Dispatcher(manifests, caller, {item.name: _breaker(item.name, settings) for item in manifests})
-        assessor = assessor_of(settings, business, client)
+        assessor = assessor_of(settings, business, client, warm=works)
         completions = Completions()
         feed = Feed(database=database, completions=completions)
         processor = Processor(
@@ -275,7 +278,7 @@ async def worker(settings: Settings, *, clock: Callable[[], datetime] = utc_now)
 async def backend(settings: Settings, *, clock: Callable[[], datetime] = utc_now) -> AsyncIterator[Backend]:
     """Build the backend, run its worker if it has one, and take everything down again. The schema must be there."""
     async with AsyncExitStack() as stack:
-        built = await stack.enter_async_context(_pipeline(settings, clock))
+        built = await stack.enter_async_context(_pipeline(settings, clock, works=settings.embedded_worker))
         await seeding.seed(
             built.database,
             settings.seeded_customers,

@@ -38,6 +38,7 @@ async def test_a_storm_loses_nothing_and_doubles_nothing(tmp_path: Path, pytestc
     result.numbers |= {f"died at “{name}”": marks.count(name) for name in PLACES}
     result.numbers |= dict(sorted(raging.deeds.items())) | {"seconds": round(time.monotonic() - began)}
     sys.stderr.write("\n" + json.dumps(result.numbers, indent=1, ensure_ascii=False) + "\n")
+    (tmp_path / "wrongs.txt").write_text("\n".join(result.wrongs), encoding="utf-8")
     assert result.wrongs[:20] == []
     assert result.numbers["acknowledged"] > 1000
     assert [name for name in PLACES if name not in marks] == []
