@@ -155,6 +155,7 @@ CREATE TABLE outbox (
 	channel_message_id VARBINARY(255),
 	trace VARBINARY(64),
 	created_at DATETIME(6) NOT NULL,
+	queued_at DATETIME(6) NOT NULL,
 	sent_at DATETIME(6),
 	changed_at DATETIME(6) NOT NULL,
 	PRIMARY KEY (id),

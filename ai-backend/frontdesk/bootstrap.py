@@ -6,7 +6,7 @@ import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import structlog
@@ -48,12 +48,9 @@ from frontdesk.wire.calls import SignedCaller
 
 log = structlog.get_logger(__name__)
 
+Clock = Callable[[], datetime]
+
 EXAMPLE_BUSINESS = ROOT / "business.example.toml"
-
-
-def utc_now() -> datetime:
-    """The clock of the real world."""
-    return datetime.now(UTC)
 
 
 def business_of(settings: Settings) -> Business:
@@ -65,6 +62,21 @@ def business_of(settings: Settings) -> Business:
 def database_of(settings: Settings) -> Database:
     """The store that the settings name."""
     return open_database(settings.store_url, pool_size=settings.db_pool_size)
+
+
+@asynccontextmanager
+async def opened(settings: Settings) -> AsyncIterator[Database]:
+    """The store, connected, so that its clock is heard before anything is compared with it.
+
+    Raises:
+        UnavailableError: the store is away.
+    """
+    database = database_of(settings)
+    try:
+        await database.ping()
+        yield database
+    finally:
+        await database.close()
 
 
 def model_client_of(settings: Settings) -> ModelClient | None:
@@ -129,6 +141,7 @@ def assessor_of(settings: Settings, business: Business, client: ModelClient | No
 class Pipeline:
     """The parts that take messages through the stages and to their recipients, wired."""
 
+    clock: Clock
     database: Database
     business: Business
     assessor: Assessor
@@ -171,13 +184,11 @@ class Backend:
 
 
 @asynccontextmanager
-async def _pipeline(
-    settings: Settings, clock: Callable[[], datetime], *, works: bool = True
-) -> AsyncIterator[Pipeline]:
+async def _pipeline(settings: Settings, clock: Clock | None, *, works: bool = True) -> AsyncIterator[Pipeline]:
     async with AsyncExitStack() as stack:
         business = business_of(settings)
-        database = database_of(settings)
-        stack.push_async_callback(database.close)
+        database = await stack.enter_async_context(opened(settings))
+        clock = clock or database.now
         client = model_client_of(settings)
         if client is not None:
             stack.push_async_callback(client.close)
@@ -231,6 +242,7 @@ async def _pipeline(
         stack.push_async_callback(_finished, running)
         stack.callback(feed.stop)
         yield Pipeline(
+            clock=clock,
             database=database,
             business=business,
             assessor=assessor,
@@ -266,7 +278,7 @@ async def _working(built: Pipeline, settings: Settings, rabbitmq: RabbitMQ | Non
 
 
 @asynccontextmanager
-async def worker(settings: Settings, *, clock: Callable[[], datetime] = utc_now) -> AsyncIterator[Pipeline]:
+async def worker(settings: Settings, *, clock: Clock | None = None) -> AsyncIterator[Pipeline]:
     """Build a worker without HTTP, run it, and take it down again. The schema must be there."""
     async with _pipeline(settings, clock) as built:
         rabbitmq = RabbitMQ(settings.rabbitmq_url, fallback=built.worker.wake) if settings.rabbitmq_url else None
@@ -275,7 +287,7 @@ async def worker(settings: Settings, *, clock: Callable[[], datetime] = utc_now)
 
 
 @asynccontextmanager
-async def backend(settings: Settings, *, clock: Callable[[], datetime] = utc_now) -> AsyncIterator[Backend]:
+async def backend(settings: Settings, *, clock: Clock | None = None) -> AsyncIterator[Backend]:
     """Build the backend, run its worker if it has one, and take everything down again. The schema must be there."""
     async with AsyncExitStack() as stack:
         built = await stack.enter_async_context(_pipeline(settings, clock, works=settings.embedded_worker))
@@ -284,7 +296,7 @@ async def backend(settings: Settings, *, clock: Callable[[], datetime] = utc_now
             settings.seeded_customers,
             settings.seeded_groups,
             region=settings.default_region,
-            now=clock(),
+            now=built.clock(),
         )
         rabbitmq: RabbitMQ | None = None
         wakeups: Wakeups = LocalWakeups(incoming=built.worker.wake, outgoing=built.worker.wake_to_send)
@@ -295,10 +307,14 @@ async def backend(settings: Settings, *, clock: Callable[[], datetime] = utc_now
             wakeups=wakeups,
             most_waiting=settings.max_waiting,
             announce=built.feed.announce,
-            clock=clock,
+            clock=built.clock,
         )
         sender = Sender(
-            database=built.database, address_of=address_of, wakeups=wakeups, announce=built.feed.announce, clock=clock
+            database=built.database,
+            address_of=address_of,
+            wakeups=wakeups,
+            announce=built.feed.announce,
+            clock=built.clock,
         )
         desk = Desk(
             settings=settings,
@@ -311,7 +327,7 @@ async def backend(settings: Settings, *, clock: Callable[[], datetime] = utc_now
             sender=sender,
             feed=built.feed,
             gate=Gate(api_token=settings.api_token, accounts=settings.accounts),
-            clock=clock,
+            clock=built.clock,
             business_name=built.business.name,
         )
         if settings.embedded_worker:

@@ -21,6 +21,7 @@ from aiohttp import web
 from tests.chaos.fakes import RecordingAgent, RecordingConnector
 from tests.support.desk import SECRETS, with_free_ports
 from tests.support.mariadb import MariaDB, new_mysql_database
+from tests.support.misled import clock_from
 from tests.support.openai_server import FakeOpenAI
 from tests.support.processes import free_port
 from tests.support.proxy import Proxy
@@ -32,7 +33,6 @@ from frontdesk.wire.signing import sign
 
 LEASE_S = 2
 WEBS, WORKERS = 2, 2
-FAKETIME = sorted(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"))
 
 
 class Supervised:
@@ -238,11 +238,11 @@ class Storm:
         await asyncio.to_thread(self.rabbitmq.launch)
 
     async def _step_clocks(self) -> None:
-        """The clock of one worker after the other is set, forward and back, by more than two leases."""
+        """The clock of one worker after the other is set, forward and back, by up to forty-five leases."""
         while True:
             await asyncio.sleep(random.uniform(2, 5))  # noqa: S311
             file = random.choice(self.clock_files)  # noqa: S311
-            file.write_text(f"{random.randint(-5, 5):+d}s", encoding="ascii")  # noqa: S311
+            file.write_text(f"{random.randint(-90, 90):+d}s", encoding="ascii")  # noqa: S311
             self.deeds["step_clock"] += 1
 
     async def _calm_down(self) -> None:
@@ -318,11 +318,7 @@ async def storm(directory: Path, *, failpoints: str, send_per_minute: int = 600)
         workers = []
         for n, file in enumerate(clock_files):
             file.write_text("+0s", encoding="ascii")
-            misled = {
-                "LD_PRELOAD": str(FAKETIME[0]), "FAKETIME_TIMESTAMP_FILE": str(file), "FAKETIME_NO_CACHE": "1",
-                "FAKETIME_DONT_FAKE_MONOTONIC": "1",
-            }  # fmt: skip
-            workers.append(Supervised(f"worker-{n}", "worker", directory, environment | misled))
+            workers.append(Supervised(f"worker-{n}", "worker", directory, environment | clock_from(file)))
         for process in [*webs, *workers]:
             running = asyncio.create_task(process.run())
             stack.push_async_callback(_cancelled, running)

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from aiohttp import web
+from sqlalchemy.ext.asyncio import AsyncConnection
 from tests.support.desk import DeskFactory, Reply, RunningDesk, webhook
 from tests.support.processes import free_port
 from tests.support.recording import RecordingChannel
@@ -48,11 +49,13 @@ class Clock:
 class Post:
     """An outbox, its deliverer and a recording channel."""
 
-    def __init__(self, database: Database, business: Business = ALWAYS, *, max_attempts: int = 3) -> None:
+    def __init__(
+        self, database: Database, business: Business = ALWAYS, *, max_attempts: int = 3, lease_s: float = 20
+    ) -> None:
         self.database, self.clock, self.channel = database, Clock(), RecordingChannel()
         self.deliverer = Deliverer(
             database=database, channel=self.channel, business=business, send_per_minute=60, max_attempts=max_attempts,
-            retry_base_s=1, lease_s=20, expires_after=timedelta(hours=24), announce=lambda: None, clock=self.clock,
+            retry_base_s=1, lease_s=lease_s, expires_after=timedelta(hours=24), announce=lambda: None, clock=self.clock,
         )  # fmt: skip
 
     async def conversation(self, phone: str = "+15550100111") -> outbox.Chat:
@@ -135,6 +138,66 @@ async def test_who_takes_over_a_message_that_never_left_sends_it(database: Datab
     assert await post.deliver() == ["hello"]
     assert await post.state(id_) == "sent"
     assert not await outbox.mark(database, duty, outgoing, "failed", now=post.clock())
+
+
+async def test_who_slept_through_half_a_lease_does_not_send(database: Database) -> None:
+    """The next one may have asked the channel in the meantime, and have been told that nothing was sent."""
+    post = Post(database, lease_s=0.4)
+    id_ = await post.write(await post.conversation(), "hello")
+    (duty,) = await duties.claim(database, outbox.SENDING, 1, now=NOW, lease=timedelta(seconds=1))
+    outgoing = await outbox.next_to_send(database, int(duty.name.partition(":")[2]), now=NOW)
+    assert outgoing is not None
+    assert await outbox.mark(database, duty, outgoing, "sending", now=NOW, attempts=1)
+    post.clock.pass_by(seconds=2)
+    stopped = asyncio.Event()
+
+    async def keep_waiting(connection: AsyncConnection) -> None:
+        await duties.is_held(connection, duty)
+        locked.set()
+        await asyncio.sleep(0.3)
+
+    async def find(_: Outgoing) -> str | None:
+        blocking.append(asyncio.create_task(database.write(keep_waiting)))
+        await locked.wait()
+        stopped.set()
+        return None
+
+    locked = asyncio.Event()
+    blocking: list[asyncio.Task[None]] = []
+    post.channel.find = find  # type: ignore[method-assign,assignment]
+    await post.deliverer.deliver_due(stopped)
+    await asyncio.gather(*blocking)
+    assert post.channel.sent == []
+    assert await post.state(id_) == "sending"
+
+
+async def test_what_was_sent_again_has_all_its_time_again(database: Database) -> None:
+    """And when it was written stays as it was."""
+    post = Post(database)
+    id_ = await post.write(await post.conversation(), "hello")
+    post.clock.pass_by(hours=25)
+    post.channel.failures = [ChannelError("away")] * 2
+    await post.deliver()
+    assert await post.state(id_) == "failed"
+    assert await outbox.send_again(database, id_, now=post.clock())
+    post.clock.pass_by(seconds=2)
+    await post.deliver()
+    assert await post.state(id_) == "queued"
+    found = await outbox.fetch(database, id_)
+    assert found is not None
+    assert found.created_at == NOW
+
+
+async def test_what_the_channel_denies_and_cannot_send_in_time_has_failed(database: Database) -> None:
+    """Its outcome is known: it was not sent."""
+    post = Post(database)
+    post.channel.failures = [UnknownOutcomeError(), ChannelError("away")]
+    id_ = await post.write(await post.conversation(), "hello")
+    await post.deliver()
+    assert await post.state(id_) == "sending"
+    post.clock.pass_by(hours=25)
+    await post.deliver()
+    assert await post.state(id_) == "failed"
 
 
 async def test_an_answer_that_got_lost_is_asked_for(database: Database) -> None:
@@ -282,7 +345,7 @@ async def _connector(answer: Callable[[web.Request], web.StreamResponse]) -> Asy
 OUTGOING = Outgoing(
     id=1, account_id=1, account="main", conversation_id=1, key="k/1", recipient="15550100111@c.us", text="hi",
     is_automatic=False, state="sending", attempts=0, due_at=None, error=None, channel_message_id=None, trace=None,
-    created_at=NOW, sent_at=None,
+    created_at=NOW, queued_at=NOW, sent_at=None,
 )  # fmt: skip
 
 

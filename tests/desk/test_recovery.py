@@ -2,19 +2,25 @@
 
 import asyncio
 import json
+import os
+import sys
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from sqlalchemy import text, update
 from sqlalchemy.exc import DBAPIError
-from tests.support.desk import DeskFactory, RunningDesk, webhook
+from tests.support.desk import SECRETS, DeskFactory, RunningDesk, webhook
+from tests.support.mariadb import async_url, new_mysql_database
+from tests.support.misled import clock_from
 
 from frontdesk.channels.whatsapp_web import parse
 from frontdesk.desk.seeding import parse_customer
 from frontdesk.domain.errors import InvalidInputError, UnavailableError
 from frontdesk.domain.ports import Judgement, Subject
-from frontdesk.store import conversations, intake, messages, progress, stats
+from frontdesk.store import conversations, directory, intake, messages, progress, stats
 from frontdesk.store.database import Database, open_database
+from frontdesk.store.schema import migrate
 from frontdesk.store.tables import webhook_messages
 
 
@@ -32,6 +38,27 @@ async def _accept(database: Database, **changes: object) -> intake.Accepted:
 async def _release(database: Database, held: conversations.Claim) -> bool:
     (is_held,) = await progress.store(database, [progress.Released(claim=held)], now=_now())
     return is_held
+
+
+async def test_a_machine_whose_clock_is_wrong_goes_by_the_servers(mysql_server: str, tmp_path: Path) -> None:
+    """Or two machines would disagree about who holds a lease."""
+    url = new_mysql_database(mysql_server)
+    database = open_database(async_url(url))
+    await migrate(database)
+    (tmp_path / "clock").write_text("+5d", encoding="ascii")
+    mine = {
+        **{name.upper(): value for name, value in SECRETS.items()},
+        "FRONTDESK_NO_ENV_FILE": "1",
+        "DATABASE_URL": url,
+    }
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "frontdesk", "vip", "add", "+15550100111",
+        env=os.environ | mine | clock_from(tmp_path / "clock"),
+    )  # fmt: skip
+    assert await process.wait() == 0
+    ((_, _, added_at),) = await directory.list_customers(database)
+    assert abs(added_at - _now()) < timedelta(hours=1)
+    await database.close()
 
 
 async def test_what_was_accepted_before_a_crash_is_processed_after_it(

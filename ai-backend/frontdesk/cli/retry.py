@@ -4,7 +4,7 @@ import asyncio
 
 import click
 
-from frontdesk.bootstrap import database_of, utc_now
+from frontdesk.bootstrap import opened
 from frontdesk.settings import load_settings
 from frontdesk.store import messages, outbox
 
@@ -20,20 +20,14 @@ def retry(message: int | None, outgoing: int | None) -> int:
 
 
 async def _retry(message_id: int | None) -> int:
-    database = database_of(load_settings())
-    try:
-        count, _ = await messages.retry_failed(database, message_id=message_id, now=utc_now())
-    finally:
-        await database.close()
+    async with opened(load_settings()) as database:
+        count, _ = await messages.retry_failed(database, message_id=message_id, now=database.now())
     click.echo(f"{count} message{'' if count == 1 else 's'} taken up again")
     return 0 if count or message_id is None else 1
 
 
 async def _send_again(outbox_id: int) -> int:
-    database = database_of(load_settings())
-    try:
-        is_queued = await outbox.send_again(database, outbox_id, now=utc_now())
-    finally:
-        await database.close()
+    async with opened(load_settings()) as database:
+        is_queued = await outbox.send_again(database, outbox_id, now=database.now())
     click.echo("queued again" if is_queued else "there is no such message that failed or is of unknown outcome")
     return 0 if is_queued else 1

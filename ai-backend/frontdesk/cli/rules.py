@@ -2,7 +2,7 @@
 
 import click
 
-from frontdesk.bootstrap import database_of
+from frontdesk.bootstrap import opened
 from frontdesk.config.manifests import load_manifests
 from frontdesk.domain.analysis import CATEGORIES
 from frontdesk.domain.errors import InvalidInputError
@@ -30,11 +30,8 @@ async def add(agent: str, **conditions: object) -> None:
     names = [manifest.name for manifest in load_manifests(settings.agents_dir)]
     if agent not in names:
         raise InvalidInputError(f"there is no agent {agent}; there are {', '.join(names)}")
-    database = database_of(settings)
-    try:
+    async with opened(settings) as database:
         number = await directory.add_rule(database, Rule.model_validate({"id": 0, "agent": agent, **conditions}))
-    finally:
-        await database.close()
     click.echo(f"rule {number} added")
 
 
@@ -42,11 +39,8 @@ async def add(agent: str, **conditions: object) -> None:
 @click.argument("number", type=int)
 async def remove(number: int) -> int:
     """Delete the rule with this NUMBER."""
-    database = database_of(load_settings())
-    try:
+    async with opened(load_settings()) as database:
         was = await directory.remove_rule(database, number)
-    finally:
-        await database.close()
     click.echo(f"rule {number} {'removed' if was else 'does not exist'}")
     return 0 if was else 1
 
@@ -54,11 +48,8 @@ async def remove(number: int) -> int:
 @rule.command(name="list")
 async def list_() -> None:
     """Show the rules in the order in which they are tried."""
-    database = database_of(load_settings())
-    try:
+    async with opened(load_settings()) as database:
         rules = await directory.list_rules(database)
-    finally:
-        await database.close()
     for item in rules:
         conditions = item.model_dump(exclude={"id", "position", "agent"}, exclude_none=True, exclude_defaults=True)
         shown = ", ".join(f"{name}={value}" for name, value in conditions.items()) or "always"

@@ -2,7 +2,7 @@
 
 import click
 
-from frontdesk.bootstrap import database_of, utc_now
+from frontdesk.bootstrap import opened
 from frontdesk.desk.seeding import parse_customer
 from frontdesk.domain.contacts import parse_identity
 from frontdesk.settings import load_settings
@@ -21,18 +21,15 @@ def vip() -> None:
 async def add(who: str, name: str | None, *, group: bool) -> None:
     """Make WHO (a phone number, an id, or with --group a group) important, from the next message on."""
     settings = load_settings()
-    database = database_of(settings)
-    try:
+    async with opened(settings) as database:
         if group:
-            is_new = await directory.add_group(database, who, now=utc_now())
+            is_new = await directory.add_group(database, who, now=database.now())
             shown = directory.group_key(who)
         else:
             identity = parse_customer(who, region=settings.default_region)
-            is_new = await directory.add_customer(database, identity, name, now=utc_now())
+            is_new = await directory.add_customer(database, identity, name, now=database.now())
             shown = f"{identity.kind} {identity.value}"
         click.echo(f"{shown}: {'important from now on' if is_new else 'was important already'}")
-    finally:
-        await database.close()
 
 
 @vip.command()
@@ -41,27 +38,21 @@ async def add(who: str, name: str | None, *, group: bool) -> None:
 async def remove(who: str, *, group: bool) -> int:
     """Make WHO ordinary again."""
     settings = load_settings()
-    database = database_of(settings)
-    try:
+    async with opened(settings) as database:
         if group:
             was = await directory.remove_group(database, who)
         else:
             was = await directory.remove_customer(database, parse_identity(who, region=settings.default_region))
         click.echo(f"{who}: {'ordinary from now on' if was else 'was not on the list'}")
         return 0 if was else 1
-    finally:
-        await database.close()
 
 
 @vip.command(name="list")
 async def list_() -> None:
     """Show who is important."""
-    database = database_of(load_settings())
-    try:
+    async with opened(load_settings()) as database:
         customers = await directory.list_customers(database)
         groups = await directory.list_groups(database)
-    finally:
-        await database.close()
     for identity, name, added_at in customers:
         click.echo(f"{identity.kind:6} {identity.value:24} {name or '':30} since {added_at:%Y-%m-%d}")
     for group in groups:

@@ -33,4 +33,5 @@ class Outgoing(BaseModel):
     channel_message_id: str | None
     trace: str | None
     created_at: datetime
+    queued_at: datetime = Field(description="Since when it is to be sent: as created, or when a person sent it again")
     sent_at: datetime | None

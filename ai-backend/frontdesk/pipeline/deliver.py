@@ -16,8 +16,9 @@ from frontdesk.domain.outgoing import OPEN_STATES, Outgoing, OutgoingState
 from frontdesk.domain.ports import Channel
 from frontdesk.failpoints import failpoint
 from frontdesk.store import duties, outbox
+from frontdesk.store.clock import elapsed
 from frontdesk.store.database import Database
-from frontdesk.store.duties import Duty
+from frontdesk.store.duties import Duty, Held
 
 log = structlog.get_logger(__name__)
 
@@ -112,13 +113,16 @@ class Deliverer:
             return
         with telemetry.span("send message", parent=outgoing.trace, outbox=outgoing.id) as span:
             outgoing = outgoing.model_copy(update={"trace": span.traceparent})
+            # Whoever was sending it is gone: it may have been sent, and only the channel can know.
+            may_be_sent = outgoing.state == "sending"
             try:
-                # Whoever was sending it is gone: it may have been sent, and only the channel can know.
-                sent = await self._channel.find(outgoing) if outgoing.state == "sending" else None
+                sent = await self._channel.find(outgoing) if may_be_sent else None
                 if sent is None:
+                    may_be_sent = False
                     sent = await self._send(duty, outgoing)
             except ChannelError as error:
-                await self._note_failure(duty, outgoing, error)
+                may_be_sent = may_be_sent or isinstance(error, UnknownOutcomeError)
+                await self._note_failure(duty, outgoing, error, may_be_sent=may_be_sent)
                 return
             if sent is not None:
                 failpoint("sent")
@@ -138,13 +142,18 @@ class Deliverer:
                 )
 
     async def _send(self, duty: Duty, outgoing: Outgoing) -> str | None:
-        """Note that it is being sent, and send it; None where the duty is no longer ours."""
+        """Note that it is being sent, and send it; None where the duty is no longer ours, or may soon be another's."""
+        began = elapsed()
         now = self._clock()
-        is_ours = await outbox.mark(
-            self._database, duty, outgoing, "sending",
-            now=now, attempts=outgoing.attempts + 1, paced_until=now + self._interval * random.uniform(0.8, 1.2),  # noqa: S311
-        )  # fmt: skip
-        if not is_ours:
+        pace = self._interval * random.uniform(0.8, 1.2)  # noqa: S311 (like a person)
+        held = Held(until=now + self._lease, paced_until=now + pace)
+        if not await outbox.mark(
+            self._database, duty, outgoing, "sending", now=now, attempts=outgoing.attempts + 1, held=held
+        ):
+            return None
+        # A process that slept since then must not send any more: the next one may have asked, and have been told no.
+        if elapsed() - began > self._lease.total_seconds() / 2:
+            log.warning("slept_before_sending", outbox=outgoing.id)
             return None
         self._announce()
         try:
@@ -153,14 +162,13 @@ class Deliverer:
         except TimeoutError:
             raise UnknownOutcomeError("the channel did not answer in time") from None
 
-    async def _note_failure(self, duty: Duty, outgoing: Outgoing, error: ChannelError) -> None:
+    async def _note_failure(self, duty: Duty, outgoing: Outgoing, error: ChannelError, *, may_be_sent: bool) -> None:
         """Not sent: queued again. Perhaps sent: asked about again. At last a person has to look."""
         now = self._clock()
         attempts = outgoing.attempts + 1
         log.warning("message_not_sent", outbox=outgoing.id, attempt=attempts, code=error.code, reason=error.detail)
-        may_be_sent = outgoing.state == "sending" or isinstance(error, UnknownOutcomeError)
         # A channel that is away or asks for patience says nothing about the message: it waits, until its time is over.
-        is_over = now - outgoing.created_at > self._expires_after or (
+        is_over = now - outgoing.queued_at > self._expires_after or (
             isinstance(error, UnknownOutcomeError) and attempts >= self._max_attempts
         )
         state: OutgoingState = "sending" if may_be_sent else "queued"

@@ -8,8 +8,8 @@ import asyncio
 import contextlib
 import math
 import random
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -21,6 +21,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from frontdesk.domain.errors import ConfigurationError, UnavailableError
+from frontdesk.store.clock import SharedClock, elapsed
 
 T = TypeVar("T")
 
@@ -54,10 +55,14 @@ class StatementRefusedError(UnavailableError):
 
 
 class Database:
-    """The store of one installation. ``reader`` is the engine for queries, where it is another one."""
+    """The store of one installation.
 
-    def __init__(self, engine: AsyncEngine, *, reader: AsyncEngine | None = None) -> None:
+    ``reader`` is the engine for queries, where it is another one; ``clock`` what its engines hear from the server.
+    """
+
+    def __init__(self, engine: AsyncEngine, *, reader: AsyncEngine | None = None, clock: SharedClock) -> None:
         self.engine = engine
+        self._clock = clock
         self._reader = reader or engine
         self.is_sqlite = engine.dialect.name == "sqlite"
         # SQLite has one writer: queueing here is fair, its own busy loop is not.
@@ -70,6 +75,10 @@ class Database:
         if self.is_sqlite:
             return f"SQLite at {url.database}"
         return f"MySQL database {url.database} at {url.host}:{url.port or 3306}"
+
+    def now(self) -> datetime:
+        """What time it is for everybody who uses this store."""
+        return self._clock.now()
 
     @contextlib.asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
@@ -128,16 +137,18 @@ def open_database(url: str, *, pool_size: int = 10) -> Database:
     """A database for an SQLAlchemy URL with an asynchronous driver. Nothing is connected yet."""
     parsed = make_url(url)
     if parsed.get_backend_name() == "sqlite":
-        return Database(_sqlite_engine(parsed))
+        # Whoever shares a file shares a machine, and its clock.
+        return Database(_sqlite_engine(parsed), clock=SharedClock())
     if parsed.get_backend_name() in {"mysql", "mariadb"}:
         complete = parsed.update_query_dict({"charset": "utf8mb4"})
-        writer = _mysql_engine(complete, pool_size, "READ COMMITTED")
+        clock = SharedClock()
+        writer = _mysql_engine(complete, pool_size, "READ COMMITTED", clock)
         # Without a transaction around each query three of four round trips are saved.
-        return Database(writer, reader=_mysql_engine(complete, pool_size, "AUTOCOMMIT"))
+        return Database(writer, reader=_mysql_engine(complete, pool_size, "AUTOCOMMIT", clock), clock=clock)
     raise ConfigurationError("DATABASE_URL: must start with mysql:// or sqlite:///")
 
 
-def _mysql_engine(url: URL, pool_size: int, isolation: str) -> AsyncEngine:
+def _mysql_engine(url: URL, pool_size: int, isolation: str, clock: SharedClock) -> AsyncEngine:
     engine = create_async_engine(
         url,
         pool_size=pool_size,
@@ -157,16 +168,21 @@ def _mysql_engine(url: URL, pool_size: int, isolation: str) -> AsyncEngine:
 
     @event.listens_for(engine.sync_engine, "checkin")
     def _rests(_: Any, record: Any) -> None:
-        record.info["rests_since"] = time.monotonic()
+        record.info["rests_since"] = elapsed()
 
     @event.listens_for(engine.sync_engine, "checkout")
     def _look(connection: Any, record: Any, _: Any) -> None:
-        # A ping before each use would be a fifth of all round trips; one after a rest finds what a restart has ended.
-        if time.monotonic() - record.info.get("rests_since", math.inf) > PING_AFTER_S:
+        # Asking before each use would be a fifth of all round trips; after a rest it finds what a restart has ended.
+        if clock.is_stale or elapsed() - record.info.get("rests_since", math.inf) > PING_AFTER_S:
+            asked_at = elapsed()
             try:
-                engine.dialect.do_ping(connection)
+                cursor = connection.cursor()
+                cursor.execute("SELECT UTC_TIMESTAMP(6)")
+                (moment,) = cursor.fetchone()
+                cursor.close()
             except Exception as error:
                 raise DisconnectionError from error
+            clock.hear(moment, asked_at=asked_at)
 
     return engine
 

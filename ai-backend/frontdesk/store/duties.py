@@ -21,6 +21,14 @@ class Duty:
     paced_until: datetime | None
 
 
+@dataclass(frozen=True, kw_only=True)
+class Held:
+    """A duty is ours until ``until``, and nothing more of it is to be done before ``paced_until``, whoever has it."""
+
+    until: datetime
+    paced_until: datetime
+
+
 async def wake(connection: AsyncConnection, name: str, *, now: datetime) -> None:
     """There is something to do: a part of the transaction that makes it."""
     table = duties
@@ -93,9 +101,10 @@ async def is_held(connection: AsyncConnection, duty: Duty) -> bool:
     return owner is not None and bytes(owner) == duty.token
 
 
-async def pace(connection: AsyncConnection, duty: Duty, *, until: datetime) -> None:
-    """Do nothing more of a duty before then, whoever has it."""
-    await connection.execute(update(duties).where(duties.c.name == duty.name).values(paced_until=until))
+async def hold(connection: AsyncConnection, duty: Duty, held: Held) -> None:
+    """Set the terms of a duty that is ours: a part of the transaction that found it so."""
+    terms = {"ready_at": held.until, "paced_until": held.paced_until}
+    await connection.execute(update(duties).where(duties.c.name == duty.name).values(terms))
 
 
 async def release(database: Database, duty: Duty, *, now: datetime, next_due: datetime | None) -> None:

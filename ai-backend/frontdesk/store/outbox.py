@@ -11,7 +11,7 @@ from frontdesk.domain.errors import ConflictError
 from frontdesk.domain.outgoing import ACKNOWLEDGED, OPEN_STATES, Outgoing, OutgoingState
 from frontdesk.store import duties, events
 from frontdesk.store.database import Database, inserted_id
-from frontdesk.store.duties import Duty
+from frontdesk.store.duties import Duty, Held
 from frontdesk.store.tables import accounts, conversations, outbox, webhook_messages
 
 SENDING = "send"
@@ -100,6 +100,7 @@ async def enqueue(
                 attempts=0,
                 trace=trace,
                 created_at=now,
+                queued_at=now,
                 changed_at=now,
             )
         )
@@ -164,9 +165,12 @@ async def mark(
     channel_message_id: str | None = None,
     attempts: int | None = None,
     due_at: datetime | None = None,
-    paced_until: datetime | None = None,
+    held: Held | None = None,
 ) -> bool:
-    """Change the state of a message that is being sent; False where the duty of sending was lost to somebody else."""
+    """Change the state of a message that is being sent; False where the duty of sending was lost to somebody else.
+
+    ``held`` says anew how long the duty is ours, and its pace.
+    """
     table = outbox
     changes: dict[str, Any] = {"state": state, "error": error, "due_at": due_at, "changed_at": now}
     if attempts is not None:
@@ -177,8 +181,8 @@ async def mark(
     async def work(connection: AsyncConnection) -> bool:
         if not await duties.is_held(connection, duty):
             return False
-        if paced_until is not None:
-            await duties.pace(connection, duty, until=paced_until)
+        if held is not None:
+            await duties.hold(connection, duty, held)
         changed = await connection.execute(
             update(table)
             # An acknowledgement may have come first.
@@ -253,7 +257,7 @@ async def send_again(database: Database, outbox_id: int, *, now: datetime) -> bo
         await connection.execute(
             update(table)
             .where(table.c.id == outbox_id)
-            .values(state=state, attempts=0, error=None, due_at=None, created_at=now, changed_at=now)
+            .values(state=state, attempts=0, error=None, due_at=None, queued_at=now, changed_at=now)
         )
         await events.add(connection, [_changed(row.account_id, row.conversation_id, row.id, state, now)])
         return True
@@ -308,5 +312,6 @@ def _outgoing(row: Row[Any]) -> Outgoing:
         channel_message_id=row.channel_message_id,
         trace=row.trace,
         created_at=row.created_at,
+        queued_at=row.queued_at,
         sent_at=row.sent_at,
     )

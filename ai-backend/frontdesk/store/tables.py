@@ -285,6 +285,7 @@ outbox = _table(
     Column("channel_message_id", Id(255)),
     Column("trace", Id(64)),
     Column("created_at", Moment, nullable=False),
+    Column("queued_at", Moment, nullable=False),
     Column("sent_at", Moment),
     Column("changed_at", Moment, nullable=False),
     UniqueConstraint("account_id", "idempotency_key"),

@@ -29,6 +29,7 @@ def upgrade() -> None:
         sa.Column("channel_message_id", Id(255), nullable=True),
         sa.Column("trace", Id(64), nullable=True),
         sa.Column("created_at", Moment(), nullable=False),
+        sa.Column("queued_at", Moment(), nullable=False),
         sa.Column("sent_at", Moment(), nullable=True),
         sa.Column("changed_at", Moment(), nullable=False),
         sa.ForeignKeyConstraint(["account_id"], ["accounts.id"]),
