@@ -145,6 +145,7 @@ CREATE TABLE outbox (
 	account_id INTEGER NOT NULL,
 	conversation_id BIGINT NOT NULL,
 	idempotency_key VARBINARY(128) NOT NULL,
+	channel_key VARBINARY(64) NOT NULL,
 	recipient VARBINARY(255) NOT NULL,
 	content MEDIUMTEXT NOT NULL,
 	is_automatic BOOL NOT NULL,
@@ -160,6 +161,7 @@ CREATE TABLE outbox (
 	changed_at DATETIME(6) NOT NULL,
 	PRIMARY KEY (id),
 	CONSTRAINT uq_outbox_account_id_idempotency_key UNIQUE (account_id, idempotency_key),
+	CONSTRAINT uq_outbox_channel_key UNIQUE (channel_key),
 	FOREIGN KEY(account_id) REFERENCES accounts (id),
 	FOREIGN KEY(conversation_id) REFERENCES conversations (id)
 )ENGINE=InnoDB CHARSET=utf8mb4 COLLATE utf8mb4_bin;

@@ -36,7 +36,7 @@ from frontdesk.pipeline.worker import Worker
 from frontdesk.queues.local import LocalWakeups
 from frontdesk.queues.rabbitmq import INCOMING, OUTGOING, RabbitMQ
 from frontdesk.routing.dispatch import Dispatcher
-from frontdesk.settings import ROOT, Settings
+from frontdesk.settings import MAIN_ACCOUNT, ROOT, Settings
 from frontdesk.store.database import Database, open_database
 from frontdesk.triage.assess import Assessor
 from frontdesk.triage.rules import RulesAnalyser
@@ -49,6 +49,8 @@ from frontdesk.wire.calls import SignedCaller
 log = structlog.get_logger(__name__)
 
 Clock = Callable[[], datetime]
+
+STOP_PATIENCE_S = 9
 
 EXAMPLE_BUSINESS = ROOT / "business.example.toml"
 
@@ -281,7 +283,8 @@ async def _working(built: Pipeline, settings: Settings, rabbitmq: RabbitMQ | Non
 async def worker(settings: Settings, *, clock: Clock | None = None) -> AsyncIterator[Pipeline]:
     """Build a worker without HTTP, run it, and take it down again. The schema must be there."""
     async with _pipeline(settings, clock) as built:
-        rabbitmq = RabbitMQ(settings.rabbitmq_url, fallback=built.worker.wake) if settings.rabbitmq_url else None
+        here = LocalWakeups(incoming=built.worker.wake, outgoing=built.worker.wake_to_send)
+        rabbitmq = RabbitMQ(settings.rabbitmq_url, fallback=here) if settings.rabbitmq_url else None
         async with _working(built, settings, rabbitmq):
             yield built
 
@@ -301,7 +304,7 @@ async def backend(settings: Settings, *, clock: Clock | None = None) -> AsyncIte
         rabbitmq: RabbitMQ | None = None
         wakeups: Wakeups = LocalWakeups(incoming=built.worker.wake, outgoing=built.worker.wake_to_send)
         if settings.rabbitmq_url:
-            wakeups = rabbitmq = RabbitMQ(settings.rabbitmq_url, fallback=built.worker.wake)
+            wakeups = rabbitmq = RabbitMQ(settings.rabbitmq_url, fallback=wakeups)
         acceptor = Acceptor(
             database=built.database,
             wakeups=wakeups,
@@ -311,6 +314,7 @@ async def backend(settings: Settings, *, clock: Clock | None = None) -> AsyncIte
         )
         sender = Sender(
             database=built.database,
+            account=MAIN_ACCOUNT,
             address_of=address_of,
             wakeups=wakeups,
             announce=built.feed.announce,
@@ -346,12 +350,15 @@ def _part_ended(running: asyncio.Task[None]) -> None:
 
 
 async def _finished(running: asyncio.Task[None]) -> None:
-    await asyncio.gather(running, return_exceptions=True)
+    """Wait for what was told to stop; what cannot, because a server hangs, is left behind."""
+    _, late = await asyncio.wait([running], timeout=STOP_PATIENCE_S)
+    if late:
+        log.warning("part_left_behind", part=running.get_coro().__qualname__)  # type: ignore[union-attr]
 
 
 async def _cancelled(running: asyncio.Task[None]) -> None:
     running.cancel()
-    await asyncio.gather(running, return_exceptions=True)
+    await _finished(running)
 
 
 @asynccontextmanager

@@ -2,16 +2,20 @@
 
 import logging
 import sys
+import traceback
 from typing import Any
 
 import structlog
-from structlog.typing import EventDict, WrappedLogger
+from structlog.typing import EventDict, ExcInfo, WrappedLogger
+
+from frontdesk.domain.errors import FrontdeskError
 
 PRIVATE = frozenset(
     {"text", "message_text", "content", "body", "phone", "phone_number", "name", "sender", "sender_name", "chat_name",
      "token", "secret", "authorization", "password", "api_key"}
 )  # fmt: skip
 REDACTED = "[redacted]"
+QUOTING_NOBODY = (FrontdeskError, AttributeError, TypeError, NameError, ImportError, OSError)
 
 
 def redact(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
@@ -22,6 +26,21 @@ def redact(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
     return event
 
 
+def told(exc_info: ExcInfo) -> str:
+    """Where an error and its causes came from, without the texts that may quote what a customer wrote."""
+    parts: list[str] = []
+    error: BaseException | None = exc_info[1]
+    while error is not None:
+        plain = (
+            traceback.format_exception_only(error)
+            if isinstance(error, QUOTING_NOBODY)
+            else [f"{type(error).__name__}: {REDACTED}"]
+        )
+        parts += [*traceback.format_tb(error.__traceback__), "".join(plain).rstrip()]
+        error = error.__cause__ or error.__context__
+    return "\n".join(part.rstrip() for part in parts)
+
+
 def configure_logs(level: str) -> None:
     """Send all logs, ours and the libraries', to standard error."""
     number = getattr(logging, level.upper())
@@ -30,7 +49,7 @@ def configure_logs(level: str) -> None:
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         redact,
-        structlog.processors.format_exc_info,
+        structlog.processors.ExceptionRenderer(told),
     ]
     structlog.configure(
         processors=[*shared, structlog.processors.JSONRenderer(ensure_ascii=False)],

@@ -5,6 +5,7 @@ The only module that reads the environment. A name in upper case is the environm
 
 import base64
 import os
+import re
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -15,9 +16,12 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from frontdesk.domain.errors import ConfigurationError
 from frontdesk.domain.plain import plain_problems
+from frontdesk.failpoints import PLACES
 
 ROOT = Path(__file__).resolve().parents[2]
 """The checkout: relative paths in settings start here."""
+MAIN_ACCOUNT = "main"
+"""The account of ``WEBHOOK_SECRET`` and ``CONNECTOR_URL``."""
 
 
 class Settings(BaseSettings):
@@ -102,7 +106,10 @@ class Settings(BaseSettings):
         default=20, gt=0, le=600, description="Messages that an account sends in a minute; bursts get accounts banned"
     )
     send_within_hours: float = Field(
-        default=24, gt=0, description="A message that could not be sent for so long fails: nobody waits for it any more"
+        default=24,
+        gt=0,
+        le=120,
+        description="A message that could not be sent for so long fails: nobody waits for it any more",
     )
     agent_timeout_s: float = Field(default=30, gt=0, description="Patience with one call to an agent")
     agent_attempts: int = Field(
@@ -141,11 +148,32 @@ class Settings(BaseSettings):
     @field_validator("extra_accounts")
     @classmethod
     def _are_accounts(cls, value: str) -> str:
-        for pair in _listed(value):
-            name, _, secret = pair.partition("=")
-            if not name.strip() or name.strip() == "main" or not _signs(secret.strip()):
+        for name, secret in _pairs(value):
+            if not name or name == MAIN_ACCOUNT or not _signs(secret):
                 raise ValueError("must be name=whsec_…, comma-separated; “main” is taken")
         return value
+
+    @field_validator("rabbitmq_url")
+    @classmethod
+    def _is_a_broker(cls, value: str | None) -> str | None:
+        if value and not re.match(r"amqps?://[^/\s]", value):
+            raise ValueError("must start with amqp:// or amqps:// and name a host")
+        return value
+
+    @field_validator("failpoints")
+    @classmethod
+    def _are_failpoints(cls, value: str) -> str:
+        for name, chance in _pairs(value):
+            if name not in PLACES or not re.fullmatch(r"0(\.\d+)?|1", chance):
+                raise ValueError(
+                    f"must be place=chance, comma-separated; places are {', '.join(PLACES)}, chances 0 to 1"
+                )
+        return value
+
+    @cached_property
+    def failpoint_chances(self) -> dict[str, float]:
+        """Place → how often the process ends itself there."""
+        return {name: float(chance) for name, chance in _pairs(self.failpoints)}
 
     @field_validator("agents_dir", "business_file", "var_dir")
     @classmethod
@@ -155,8 +183,7 @@ class Settings(BaseSettings):
     @cached_property
     def accounts(self) -> dict[str, str]:
         """Account → its secret; ``main`` is the one of ``WEBHOOK_SECRET``."""
-        pairs = [pair.partition("=") for pair in _listed(self.extra_accounts)]
-        return {"main": self.webhook_secret, **{name.strip(): secret.strip() for name, _, secret in pairs}}
+        return {MAIN_ACCOUNT: self.webhook_secret, **dict(_pairs(self.extra_accounts))}
 
     @cached_property
     def store_url(self) -> str:
@@ -191,6 +218,11 @@ def _signs(secret: str) -> bool:
         return secret.startswith("whsec_") and len(base64.b64decode(secret[6:] + "==", validate=False)) >= 18
     except ValueError:
         return False
+
+
+def _pairs(text: str) -> list[tuple[str, str]]:
+    pairs = (item.partition("=") for item in _listed(text))
+    return [(name.strip(), value.strip()) for name, _, value in pairs]
 
 
 def _listed(text: str) -> list[str]:

@@ -128,8 +128,10 @@ class _Tracer:
         from opentelemetry.sdk.resources import Resource  # noqa: PLC0415
         from opentelemetry.sdk.trace import TracerProvider  # noqa: PLC0415
         from opentelemetry.sdk.trace.export import BatchSpanProcessor  # noqa: PLC0415
+        from opentelemetry.trace import StatusCode  # noqa: PLC0415
         from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator  # noqa: PLC0415
 
+        self._failed = StatusCode.ERROR
         self._provider = TracerProvider(resource=Resource.create({"service.name": service}))
         exporter = OTLPSpanExporter(endpoint=f"{endpoint.rstrip('/')}/v1/traces")
         self._provider.add_span_processor(BatchSpanProcessor(exporter))
@@ -139,10 +141,18 @@ class _Tracer:
     @contextlib.contextmanager
     def span(self, name: str, parent: str | None, attributes: dict[str, Any]) -> Iterator[_PassedOn]:
         context = self._propagator.extract({"traceparent": parent}) if parent else None
-        with self._tracer.start_as_current_span(name, context=context, attributes=attributes):
+        # The texts of errors may hold what a customer wrote: a trace learns only of which kind they were.
+        begun = self._tracer.start_as_current_span(
+            name, context=context, attributes=attributes, record_exception=False, set_status_on_exception=False
+        )
+        with begun as current:
             carrier: dict[str, str] = {}
             self._propagator.inject(carrier)
-            yield _PassedOn(carrier.get("traceparent"))
+            try:
+                yield _PassedOn(carrier.get("traceparent"))
+            except Exception as error:
+                current.set_status(self._failed, type(error).__name__)
+                raise
 
     def close(self) -> None:
         """Send what is left."""

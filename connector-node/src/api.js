@@ -2,10 +2,11 @@
 import { randomUUID, timingSafeEqual } from 'node:crypto'
 import http from 'node:http'
 import { messageId } from './identity.js'
-import { UnknownOutcome } from './sends.js'
+import { OtherContent, UnknownOutcome } from './sends.js'
 import { within } from './within.js'
 
-const MAX_BODY = 64 * 1024
+const MAX_BODY = 1024 * 1024
+const MAX_CHARACTERS = 65_536
 const SLOW = 'WhatsApp Web did not answer in time'
 
 class Problem extends Error {
@@ -20,8 +21,8 @@ class Problem extends Error {
     this.status = status
     this.code = code
     this.headers = headers
-    // Whether the text certainly did not leave: then the same key may be tried again.
-    this.notSent = status !== 504
+    /** The text certainly did not leave: the same key may be tried again. */
+    this.notSent = true
   }
 }
 
@@ -62,11 +63,9 @@ export function createApi (settings, { session, delivery, spool, sends, log }) {
       throw new Problem(503, 'not_ready', 'WhatsApp Web does not answer', { 'retry-after': '10' })
     })
     if (!isKnown) throw new Problem(422, 'number_not_on_whatsapp', 'this number is not on WhatsApp')
-    // Sending marks the chat as read by default; only an answer of a person or an agent should.
-    const message = await within(settings.callTimeoutMs, client.sendMessage(chat, text, { sendSeen: false }), SLOW).catch((error) => {
-      log.warn({ reason: String(error) }, 'send_unclear')
-      throw new Problem(504, 'unknown_outcome', 'WhatsApp Web did not confirm in time; the message may have been sent')
-    })
+    // Sending marks the chat as read by default; only an answer of a person or an agent should. Without waiting for the server
+    // a text that is only in the page would count as sent.
+    const message = await client.sendMessage(chat, text, { sendSeen: false, waitUntilMsgSent: true })
     if (!message) throw new Problem(502, 'not_sent', 'WhatsApp Web did not take the message')
     return messageId(/** @type {any} */ (message.id))
   }
@@ -89,17 +88,19 @@ export function createApi (settings, { session, delivery, spool, sends, log }) {
     },
     'POST /messages': async (request) => {
       const { chat_id: chat, text } = await readJson(request)
-      if (typeof chat !== 'string' || !/^\d+@(c\.us|lid|g\.us)$/.test(chat)) throw new Problem(422, 'invalid_input', 'chat_id: must be an id such as 15550100@c.us')
-      if (typeof text !== 'string' || !text.trim() || text.length > 65_536) throw new Problem(422, 'invalid_input', 'text: must be a text of at most 65536 characters')
+      if (typeof chat !== 'string' || !/^\d[\d-]*@(c\.us|lid|g\.us)$/.test(chat)) throw new Problem(422, 'invalid_input', 'chat_id: must be an id such as 15550100@c.us')
+      if (typeof text !== 'string' || !text.trim() || [...text].length > MAX_CHARACTERS) throw new Problem(422, 'invalid_input', `text: must be a text of at most ${MAX_CHARACTERS} characters`)
       const key = String(request.headers['idempotency-key'] ?? '').trim() || randomUUID()
-      const id = await sends.once(key, chat, () => send(chat, text)).catch((error) => {
-        if (error instanceof UnknownOutcome) throw new Problem(504, 'unknown_outcome', 'the connector ended while it was sending this; it may have been sent')
-        throw error
+      const id = await sends.once(key, JSON.stringify([chat, text]), () => send(chat, text)).catch((error) => {
+        if (error instanceof OtherContent) throw new Problem(409, 'conflict', 'this key was used for another text or chat')
+        if (!(error instanceof UnknownOutcome)) throw error
+        log.warn({ reason: String(error.cause ?? 'this process ended while it was sending') }, 'send_unclear')
+        throw new Problem(504, 'unknown_outcome', 'WhatsApp did not confirm; the message may have been sent')
       })
       return [201, { message_id: id }]
     },
     'GET /messages/': async (request) => {
-      const found = await sends.find(decodeURIComponent(path(request).slice('/messages/'.length)))
+      const found = await sends.find(unescaped(path(request).slice('/messages/'.length)))
       return [200, found ?? { state: 'not_sent' }]
     }
   }
@@ -118,6 +119,15 @@ export function createApi (settings, { session, delivery, spool, sends, log }) {
       answer(response, problem.status, { title: problem.code, status: problem.status, code: problem.code, detail: problem.message })
     }
   })
+}
+
+/** @param {string} text */
+function unescaped (text) {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    throw new Problem(400, 'invalid_input', 'the address is not escaped as it should be')
+  }
 }
 
 /** @param {http.IncomingMessage} request */

@@ -6,7 +6,7 @@ import pRetry, { AbortError } from 'p-retry'
 import { signed } from './signed.js'
 
 /** Refusals that can end: the rest of the 4xx are for good. */
-const TEMPORARY = new Set([401, 403, 404, 408, 409, 425, 429])
+export const TEMPORARY = new Set([401, 403, 404, 408, 409, 425, 429])
 const AT_ONCE = 8
 
 export class RefusedError extends Error {}

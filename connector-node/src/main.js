@@ -16,7 +16,8 @@ import { loadSettings } from './settings.js'
 import { Spool } from './spool.js'
 import { within } from './within.js'
 
-const CAPTURE_PATIENCE_MS = 8000
+const STOP_PATIENCE_MS = 8000
+const TIDY_MS = 24 * 3600 * 1000
 
 /** @param {import('./settings.js').Settings} settings */
 async function serve (settings) {
@@ -32,14 +33,16 @@ async function serve (settings) {
   const session = new Session(settings, log)
   const intake = new Intake({ settings, delivery, criticalGroups: () => groups.list(), log })
   session.on('message', (message) => intake.take(message, session.client))
-  const acks = new Acknowledgements(settings, log)
+  const sends = new Sends(path.join(settings.varDir, 'sends'), 2 * settings.callTimeoutMs)
+  const tidy = () => sends.tidy().catch((error) => log.warn({ reason: String(error) }, 'sends_not_tidied'))
+  await tidy()
+  setInterval(tidy, TIDY_MS).unref()
+  const acks = new Acknowledgements(settings, sends, log)
   session.on('ack', (message, ack) => acks.report(message, ack))
   session.on('state', (state) => {
     if (state === 'qr' && session.qr) qrcode.generate(session.qr, { small: true })
   })
 
-  const sends = new Sends(path.join(settings.varDir, 'sends'))
-  await sends.tidy().catch((error) => log.warn({ reason: String(error) }, 'sends_not_tidied'))
   const server = createApi(settings, { session, delivery, spool, sends, log })
   server.listen(settings.port, settings.host)
   await once(server, 'listening')
@@ -54,8 +57,9 @@ async function serve (settings) {
     stopping = true
     log.info('stopping')
     server.close()
-    // What has arrived gets its surroundings while the page can still be asked.
-    await within(CAPTURE_PATIENCE_MS, intake.idle(), 'captures took too long').catch((error) => log.warn({ reason: String(error) }, 'stopping'))
+    // What has arrived gets its surroundings, and what is being sent its confirmation, while the page can still be asked.
+    const inHand = Promise.all([intake.idle(), sends.idle()])
+    await within(STOP_PATIENCE_MS, inHand, 'captures or sends took too long').catch((error) => log.warn({ reason: String(error) }, 'stopping'))
     groups.stop()
     acks.stop()
     await session.stop()

@@ -59,7 +59,7 @@ describe('the connector\'s API', () => {
     const { status, document } = await call('/messages', { body: { chat_id: '15550100111@c.us', text: 'hi' } })
     assert.equal(status, 201)
     assert.equal(document.message_id, 'true_x_1')
-    assert.deepEqual(sent.at(-1), ['15550100111@c.us', 'hi', { sendSeen: false }])
+    assert.deepEqual(sent.at(-1), ['15550100111@c.us', 'hi', { sendSeen: false, waitUntilMsgSent: true }])
   })
 
   test('bad input, unknown numbers and floods get clear errors', async () => {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { Sends, UnknownOutcome } from '../src/sends.js'
+import { OtherContent, Sends, UnknownOutcome } from '../src/sends.js'
 import { temporary } from './support.js'
 
 describe('sends by key', () => {
@@ -38,7 +38,30 @@ describe('sends by key', () => {
 
   test('what may have left is of unknown outcome', async () => {
     const sends = new Sends(temporary())
-    await assert.rejects(sends.once('k', 'c', async () => { throw new Error('no answer in time') }))
+    await assert.rejects(sends.once('k', 'c', async () => { throw new Error('the page has crashed') }), UnknownOutcome)
     assert.deepEqual(await sends.find('k'), { state: 'unknown' })
+  })
+
+  test('a confirmation that comes late is kept', async () => {
+    const directory = temporary()
+    const sends = new Sends(directory, 10)
+    let confirm = (/** @type {string} */ _) => {}
+    await assert.rejects(sends.once('k', 'c', () => new Promise((resolve) => { confirm = resolve })), UnknownOutcome)
+    assert.deepEqual(await sends.find('k'), { state: 'unknown' })
+    confirm('id-1')
+    await sends.idle()
+    assert.deepEqual(await sends.find('k'), { state: 'sent', message_id: 'id-1' })
+    const heir = new Sends(directory)
+    await heir.tidy()
+    assert.deepEqual([sends.keyOf('id-1'), heir.keyOf('id-1'), heir.keyOf('other')], ['k', 'k', undefined])
+  })
+
+  test('a key is good for one text', async () => {
+    const sends = new Sends(temporary())
+    const sending = sends.once('k', 'one', async () => 'id-1')
+    await assert.rejects(sends.once('k', 'two', async () => 'id-2'), OtherContent)
+    await sending
+    await assert.rejects(sends.once('k', 'two', async () => 'id-2'), OtherContent)
+    assert.equal(await sends.once('k', 'one', async () => 'id-3'), 'id-1')
   })
 })

@@ -132,7 +132,7 @@ def _reply(document: str | None) -> str:
 def _count_outbox(storm: Storm, result: Count) -> None:
     stored = rows(
         storm.database_url,
-        "SELECT id, conversation_id, idempotency_key, recipient, content, state FROM outbox ORDER BY id",
+        "SELECT id, conversation_id, idempotency_key, channel_key, recipient, content, state FROM outbox ORDER BY id",
     )
     by_key = Counter(bytes(row["idempotency_key"]).decode() for row in stored)
     for conversation_id, keys in storm.queued.items():
@@ -149,7 +149,7 @@ def _count_outbox(storm: Storm, result: Count) -> None:
         )
     for row in stored:
         key = bytes(row["idempotency_key"]).decode()
-        number = len(storm.connector.sendings.get(key, []))
+        number = len(storm.connector.sendings.get(bytes(row["channel_key"]).decode(), []))
         result.expect(f"outgoing {key} is {row['state']}", holds=row["state"] == "sent")
         result.expect(f"outgoing {key} was sent {number} times", holds=number == 1)
 

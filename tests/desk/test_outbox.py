@@ -1,6 +1,7 @@
 """Writing to people: rows first, in order, at a pace, each message once."""
 
 import asyncio
+import base64
 import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -24,8 +25,9 @@ from frontdesk.domain.errors import (
 )
 from frontdesk.domain.outgoing import Outgoing, OutgoingState
 from frontdesk.pipeline.deliver import Deliverer
-from frontdesk.store import duties, intake, outbox
+from frontdesk.store import duties, events, intake, outbox
 from frontdesk.store.database import Database
+from frontdesk.web.auth import COOKIE
 
 ALWAYS = Business(name="Example")
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
@@ -79,6 +81,12 @@ class Post:
         """Send what is due now; the texts that have left so far."""
         await self.deliverer.deliver_due(asyncio.Event())
         return [item.text for item in self.channel.sent]
+
+    async def channel_key(self, id_: int) -> str:
+        """What a message is called to the channel."""
+        found = await outbox.fetch(self.database, id_)
+        assert found is not None
+        return found.channel_key
 
     async def state(self, id_: int) -> OutgoingState:
         """The state of a message."""
@@ -200,6 +208,112 @@ async def test_what_the_channel_denies_and_cannot_send_in_time_has_failed(databa
     assert await post.state(id_) == "failed"
 
 
+async def test_a_channel_that_breaks_keeps_nothing_behind_it_from_leaving(database: Database) -> None:
+    """Also an answer that no code foresaw ends with a person, and the others go on."""
+    post = Post(database)
+    id_ = await post.write(await post.conversation("+15550100112"), "hello")
+    send = post.channel.send
+
+    async def breaks(outgoing: Outgoing) -> str | None:
+        raise KeyError(outgoing.id)
+
+    post.channel.send = post.channel.find = breaks  # type: ignore[method-assign,assignment]
+    await post.deliver()
+    post.channel.send = send  # type: ignore[method-assign]
+    await post.write(await post.conversation("+15550100113"), "another")
+    for _ in range(4):
+        post.clock.pass_by(seconds=30)
+        await post.deliver()
+    assert await post.deliver() == ["another"]
+    assert await post.state(id_) == "unknown"
+
+
+async def test_a_person_is_not_kept_waiting_by_what_a_machine_put_off(database: Database) -> None:
+    """And what was put off has all its time from when the doors open."""
+    post = Post(database, Business(name="Example", timezone="Europe/Istanbul", hours={"wednesday": "09:00-18:00"}))
+    chat = await post.conversation()
+    await post.write(chat, "robot", is_automatic=True)
+    assert await post.deliver() == []
+    await post.write(chat, "robot again", is_automatic=True)
+    await post.write(chat, "person")
+    assert await post.deliver() == ["person"]
+    post.clock.now = datetime(2026, 3, 4, 6, 0, 1, tzinfo=UTC)  # 09:00:01 in Istanbul, two days later
+    post.channel.failures = [ChannelError("patience")]
+    assert await post.deliver() == ["person"]
+    for _ in range(2):
+        post.clock.pass_by(seconds=2)
+        await post.deliver()
+    assert await post.deliver() == ["person", "robot", "robot again"]
+
+
+async def test_what_could_not_leave_in_time_does_not_leave_later(database: Database) -> None:
+    """After days in which nothing ran nobody waits for it."""
+    post = Post(database)
+    id_ = await post.write(await post.conversation(), "hello")
+    post.clock.pass_by(hours=25)
+    assert await post.deliver() == []
+    assert await post.state(id_) == "failed"
+
+
+async def test_what_a_person_sends_again_is_another_sending_to_the_channel(database: Database) -> None:
+    """The channel would answer the old key with what it knows of the old one."""
+    post = Post(database, max_attempts=1)
+    id_ = await post.write(await post.conversation(), "hello")
+    first = await post.channel_key(id_)
+
+    async def does_not_know(_: Outgoing) -> str | None:
+        raise UnknownOutcomeError
+
+    post.channel.lost_answers, post.channel.find = [UnknownOutcomeError()], does_not_know  # type: ignore[method-assign,assignment]
+    await post.deliver()
+    post.clock.pass_by(seconds=5)
+    await post.deliver()
+    assert await post.state(id_) == "unknown"
+    assert await outbox.send_again(database, id_, now=post.clock())
+    await post.deliver()
+    assert await post.state(id_) == "sent"
+    assert [item.channel_key == first for item in post.channel.sent] == [True, False]
+
+
+async def test_an_acknowledgement_lets_what_is_behind_go_on(database: Database) -> None:
+    """It waited until the first would have been asked about again."""
+    post = Post(database)
+    chat = await post.conversation()
+    first, _ = await post.write(chat, "first"), await post.write(chat, "second")
+    post.channel.failures = [UnknownOutcomeError()]
+    await post.deliver()
+    post.clock.pass_by(seconds=0.4)
+    key = await post.channel_key(first)
+    await outbox.acknowledge(
+        database,
+        account="main",
+        state="delivered",
+        channel_key=key,
+        channel_message_id="id",
+        error=None,
+        now=post.clock(),
+    )
+    post.clock.pass_by(seconds=1)
+    assert (await post.deliverer.next_due() or post.clock()) <= post.clock()
+    assert await post.deliver() == ["second"]
+
+
+async def test_a_transition_whose_commit_was_answered_by_nobody_happens_once(database: Database) -> None:
+    """The transaction is repeated, and finds its work done."""
+    post = Post(database)
+    await post.write(await post.conversation(), "hello")
+    (duty,) = await duties.claim(database, outbox.SENDING, 1, now=NOW, lease=timedelta(seconds=20))
+    outgoing = await outbox.next_to_send(database, int(duty.name.partition(":")[2]), now=NOW)
+    assert outgoing is not None
+    for _ in range(2):
+        assert await outbox.mark(database, duty, outgoing, "sending", now=NOW, attempts=1)
+    assert await outbox.mark(database, duty, outgoing, "sent", now=NOW)
+    assert not await outbox.mark(database, duty, outgoing, "sending", now=NOW)
+    await events.number_new(database)
+    happened = [item.type for item in await events.after(database, 0, limit=10)]
+    assert happened.count("outbox.sending") == happened.count("outbox.sent") == 1
+
+
 async def test_an_answer_that_got_lost_is_asked_for(database: Database) -> None:
     """It was sent, and only the confirmation did not arrive."""
     post = Post(database)
@@ -277,15 +391,18 @@ async def test_acknowledgements_never_go_back(database: Database) -> None:
     post = Post(database)
     id_ = await post.write(await post.conversation(), "hello", key="k")
 
+    key = await post.channel_key(id_)
+
     async def told(state: OutgoingState, **names: str) -> int | None:
         return await outbox.acknowledge(
-            database, account="main", state=state, key=names.get("key"), channel_message_id=names.get("id_"), error=None, now=NOW
+            database, account="main", state=state, channel_key=names.get("key"), channel_message_id=names.get("id_"),
+            error=None, now=NOW,
         )  # fmt: skip
 
-    assert await told("delivered", key="k") == id_
-    assert await told("sent", key="k") == id_
+    assert await told("delivered", key=key) == id_
+    assert await told("sent", key=key) == id_
     assert await post.state(id_) == "delivered"
-    assert await told("read", key="k", id_="id-1") == id_
+    assert await told("read", key=key, id_="id-1") == id_
     assert await told("failed", id_="id-1") == id_
     assert await post.state(id_) == "read"
     assert await told("read", id_="id-2") is None
@@ -314,10 +431,33 @@ async def test_a_text_is_queued_over_http_and_can_be_followed(start_desk: DeskFa
     assert (await _write(desk, path, {"text": "x"}, **{"idempotency-key": "k" * 129})).status == 422
     assert (await _write(desk, "/conversations/999/messages", {"text": "x"})).status == 404
     assert (await desk.get("/outbox/999")).status == 404
-    acknowledged = await _write(desk, "/outbox/acknowledgements", {"state": "read", "idempotency_key": "order-1"})
+    stored = await outbox.fetch(desk.backend.desk.database, found["outbox_id"])
+    assert stored is not None
+    acknowledged = await _write(desk, "/outbox/acknowledgements", {"state": "read", "channel_key": stored.channel_key})
     assert acknowledged.status == 200
     assert (await desk.get(reply.headers["Location"])).document["state"] == "read"
     assert (await _write(desk, "/outbox/acknowledgements", {"state": "read"})).status == 422
+    wide = {"state": "read", "channel_key": stored.channel_key, "message_id": "é" * 200}
+    assert (await _write(desk, "/outbox/acknowledgements", wide)).document["errors"][0]["pointer"] == "/message_id"
+    # What a page elsewhere makes a browser do carries only the cookie.
+    cookie = {"cookie": f"{COOKIE}={desk.backend.desk.gate.cookie}"}
+    async with desk.session.post(desk.url + path, json={"text": "x"}, headers=cookie) as response:
+        assert response.status == 401
+    traced = await _write(desk, path, {"text": "x"}, traceparent="x" * 300)
+    assert traced.status == 202
+
+
+async def test_only_accounts_with_a_connector_are_written_to(start_desk: DeskFactory) -> None:
+    """Or the text would leave from another account's phone."""
+    other = "whsec_" + base64.b64encode(b"o" * 24).decode()
+    desk = await start_desk(with_agents=False, extra_accounts=f"shop2={other}")
+    async with desk.session.post(
+        desk.url + "/webhook", json=webhook(), headers={"authorization": f"Bearer {other}", "prefer": "respond-async"}
+    ) as response:
+        number = (await response.json())["conversation_id"]
+    refused = await _write(desk, f"/conversations/{number}/messages", {"text": "hello"})
+    assert refused.status == 422
+    assert "shop2" in refused.document["errors"][0]["detail"]
 
 
 def test_a_chat_is_answered_where_it_came_from() -> None:
@@ -343,7 +483,7 @@ async def _connector(answer: Callable[[web.Request], web.StreamResponse]) -> Asy
 
 
 OUTGOING = Outgoing(
-    id=1, account_id=1, account="main", conversation_id=1, key="k/1", recipient="15550100111@c.us", text="hi",
+    id=1, account_id=1, account="main", conversation_id=1, key="k", channel_key="k/1", recipient="15550100111@c.us", text="hi",
     is_automatic=False, state="sending", attempts=0, due_at=None, error=None, channel_message_id=None, trace=None,
     created_at=NOW, queued_at=NOW, sent_at=None,
 )  # fmt: skip

@@ -21,6 +21,7 @@ from frontdesk.domain.hours import opens_at
 from frontdesk.domain.messages import IncomingMessage
 from frontdesk.domain.routing import Route
 from frontdesk.pipeline.worker import MOST_IN_A_ROW
+from frontdesk.queues.local import LocalWakeups
 from frontdesk.queues.rabbitmq import DEAD_LETTERS, INCOMING, RabbitMQ
 from frontdesk.store import conversations, events, intake, messages, progress
 from frontdesk.store.conversations import Claim
@@ -303,7 +304,8 @@ async def test_wake_ups_travel_and_come_back_after_the_network_was_cut(proxy: Pr
     url = f"amqp://guest:guest@127.0.0.1:{proxy.port}/"
     arrived: asyncio.Queue[int] = asyncio.Queue()
     fallen_back = asyncio.Event()
-    publisher, consumer = RabbitMQ(url, fallback=fallen_back.set), RabbitMQ(url)
+    here = LocalWakeups(incoming=fallen_back.set, outgoing=arrived.task_done)
+    publisher, consumer = RabbitMQ(url, fallback=here), RabbitMQ(url, fallback=here)
     publisher.incoming([0])
     assert fallen_back.is_set()
     tasks = [
@@ -340,7 +342,8 @@ async def test_poison_goes_to_the_dead_letters(rabbitmq: RabbitMQNode) -> None:
         calls += 1
         raise RuntimeError
 
-    consumer = RabbitMQ(rabbitmq.url)
+    nobody = LocalWakeups(incoming=lambda: None, outgoing=lambda: None)
+    consumer = RabbitMQ(rabbitmq.url, fallback=nobody)
     task = asyncio.create_task(consumer.run([(INCOMING, explode, 4)]))
     async with asyncio.timeout(60):
         await consumer.connected.wait()

@@ -12,10 +12,10 @@ from frontdesk.config.manifests import load_manifests
 from frontdesk.domain.agents import AgentRequest
 from frontdesk.domain.analysis import blank
 from frontdesk.domain.contacts import Identity, identities_of, normalise_phone, parse_identity
-from frontdesk.domain.errors import BreakerOpenError, ConfigurationError
+from frontdesk.domain.errors import BreakerOpenError, ConfigurationError, UnavailableError
 from frontdesk.domain.messages import HistoryItem, check_time, history_digests
 from frontdesk.domain.text import repair, repair_all, shorten
-from frontdesk.logs import REDACTED, redact
+from frontdesk.logs import REDACTED, redact, told
 from frontdesk.model.prices import price_table
 from frontdesk.settings import ROOT, load_settings
 from frontdesk.triage.policy import conclude, priority_of
@@ -200,6 +200,22 @@ def test_prices_can_be_overridden() -> None:
     assert table["my-model"].cost_micro_usd(input_tokens=100, cached_tokens=40, output_tokens=10) == 60 + 20 + 20
     with pytest.raises(ConfigurationError):
         price_table("my-model=cheap")
+
+
+def test_a_logged_error_tells_where_it_was_and_quotes_nobody() -> None:
+    """What a customer wrote stands in the texts of many errors."""
+    written = "my name is Ada"
+    try:
+        try:
+            int(written)
+        except ValueError as error:
+            raise UnavailableError("the store is away") from error
+    except UnavailableError as error:
+        text = told((type(error), error, error.__traceback__))
+    assert written not in text
+    assert "ValueError: [redacted]" in text
+    assert "the store is away" in text
+    assert "test_values.py" in text
 
 
 def test_logs_hide_what_people_wrote() -> None:

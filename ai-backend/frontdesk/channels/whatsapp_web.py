@@ -270,6 +270,7 @@ class _CutOffError(Exception):
 
 
 SEND_TIMEOUT = aiohttp.ClientTimeout(total=45, sock_connect=3)
+MAX_ID_BYTES = 255
 # The connector's own words for “the text did not leave”; other failures of a send tell nothing.
 NOT_SENT = frozenset({"not_ready", "not_sent", "too_many"})
 
@@ -297,6 +298,13 @@ def _answer(status: int, headers: Mapping[str, str], raw: bytes) -> dict[str, An
     raise UnknownOutcomeError(detail)
 
 
+def _message_id(document: dict[str, Any]) -> str:
+    id_ = document.get("message_id")
+    if not isinstance(id_, str) or not 0 < len(id_.encode()) <= MAX_ID_BYTES:
+        raise UnknownOutcomeError("the connector answered without an id of WhatsApp's")
+    return id_
+
+
 def address_of(*, group_id: str | None, sender_ids: Iterable[str], phone_number: str | None) -> str | None:
     """Where to write to a chat: the group, the id that its contact wrote from last, or the number; None without any."""
     if group_id is not None:
@@ -322,26 +330,30 @@ class Connector:
     async def send(self, outgoing: Outgoing) -> str:
         """Send a text; the id that WhatsApp gave it. See :class:`frontdesk.domain.ports.Channel`."""
         body = {"chat_id": outgoing.recipient, "text": outgoing.text}
-        headers = {"idempotency-key": outgoing.key}
+        headers = {"idempotency-key": outgoing.channel_key}
         try:
             document = await self._call("POST", "/messages", headers, outgoing.trace, body)
         except _NotConnectedError as error:
             raise ChannelError("the connector cannot be reached") from error
         except _CutOffError as error:
             raise UnknownOutcomeError("the connector did not confirm") from error
-        return str(document["message_id"])
+        return _message_id(document)
 
     async def find(self, outgoing: Outgoing) -> str | None:
         """What became of a text that may have been sent. See :class:`frontdesk.domain.ports.Channel`."""
         try:
-            document = await self._call("GET", f"/messages/{quote(outgoing.key, safe='')}", {}, outgoing.trace, None)
+            document = await self._call(
+                "GET", f"/messages/{quote(outgoing.channel_key, safe='')}", {}, outgoing.trace, None
+            )
         except (_NotConnectedError, _CutOffError) as error:
             raise ChannelError("the connector cannot be reached") from error
-        if document["state"] == "sent":
-            return str(document["message_id"])
-        if document["state"] == "unknown":
-            raise UnknownOutcomeError
-        return None
+        match document.get("state"):
+            case "sent":
+                return _message_id(document)
+            case "not_sent":
+                return None
+            case _:
+                raise UnknownOutcomeError
 
     async def _call(
         self, method: str, path: str, headers: dict[str, str], trace: str | None, body: dict[str, str] | None

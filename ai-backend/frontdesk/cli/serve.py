@@ -5,6 +5,7 @@ import contextlib
 import gc
 import os
 import signal
+import threading
 from collections.abc import AsyncIterator, Iterable
 
 import click
@@ -24,6 +25,7 @@ from frontdesk.telemetry import configure_traces
 log = structlog.get_logger(__name__)
 
 STORE_PATIENCE_S = 60
+LAST_RESORT_S = 9.5
 
 
 @click.command()
@@ -53,7 +55,7 @@ async def worker() -> None:
 
 async def _prepare(settings: Settings) -> None:
     configure_logs(settings.log_level)
-    configure_failpoints(settings.failpoints, settings.var_dir / "failpoints")
+    configure_failpoints(settings.failpoint_chances, settings.var_dir / "failpoints")
     await _await_schema(settings)
 
 
@@ -81,7 +83,7 @@ async def serving(sites: Iterable[tuple[web.Application, str, int]]) -> AsyncIte
     runners = []
     try:
         for app, host, port in sites:
-            runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=3)
+            runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=2)
             runners.append(runner)
             await runner.setup()
             await web.TCPSite(runner, host, port, reuse_address=True).start()
@@ -97,6 +99,15 @@ async def until_stopped() -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stopped.set)
     await stopped.wait()
+    last_resort = threading.Timer(LAST_RESORT_S, _leave)
+    last_resort.daemon = True
+    last_resort.start()
+
+
+def _leave() -> None:
+    """Whatever hangs, what is committed is committed, and leases end by themselves."""
+    log.critical("left_in_the_middle", after_s=LAST_RESORT_S)
+    os._exit(1)
 
 
 async def _await_schema(settings: Settings) -> None:

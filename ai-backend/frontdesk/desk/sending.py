@@ -10,18 +10,20 @@ from frontdesk.store.database import Database
 
 
 class Sender:
-    """Puts messages of people and agents into the outbox."""
+    """Puts messages of people and agents into the outbox; of ``account``, whose connector sends them."""
 
     def __init__(
         self,
         *,
         database: Database,
+        account: str,
         address_of: AddressOf,
         wakeups: Wakeups,
         announce: Callable[[], None],
         clock: Callable[[], datetime],
     ) -> None:
         self._database = database
+        self._account = account
         self._address_of = address_of
         self._wakeups = wakeups
         self._announce = announce
@@ -41,10 +43,11 @@ class Sender:
         chat = await outbox.chat_of(self._database, conversation_id)
         if chat is None:
             raise NotFoundError("there is no such conversation")
+        if chat.account != self._account:
+            raise _refusal(f"is of the account {chat.account}, for which no connector sends")
         recipient = self._address_of(group_id=chat.group_id, sender_ids=chat.sender_ids, phone_number=chat.phone_number)
         if recipient is None:
-            problem = FieldProblem(pointer="", detail="has no address that WhatsApp knows")
-            raise InvalidInputError("this conversation cannot be written to", (problem,))
+            raise _refusal("has no address that WhatsApp knows")
         id_, is_new = await outbox.enqueue(
             self._database, chat,
             recipient=recipient, text=text, key=key, is_automatic=is_automatic, trace=trace, now=self._clock(),
@@ -53,3 +56,7 @@ class Sender:
             self._wakeups.outgoing([chat.account_id])
             self._announce()
         return id_, is_new
+
+
+def _refusal(reason: str) -> InvalidInputError:
+    return InvalidInputError("this conversation cannot be written to", (FieldProblem(pointer="", detail=reason),))

@@ -14,7 +14,11 @@ ACKNOWLEDGED: tuple[OutgoingState, ...] = ("sent", "delivered", "read")
 
 
 class Outgoing(BaseModel):
-    """A message in the outbox. ``key`` names it to the channel: the same key is the same message, whatever happens."""
+    """A message in the outbox.
+
+    ``key`` is its writer's: the same key is the same message. ``channel_key`` is ours and names it to the channel; it is new
+    when a person sends a message again whose outcome nobody could tell.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -23,6 +27,7 @@ class Outgoing(BaseModel):
     account: str
     conversation_id: int
     key: str
+    channel_key: str
     recipient: str = Field(description="The channel's address of the chat")
     text: str
     is_automatic: bool

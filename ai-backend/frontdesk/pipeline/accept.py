@@ -57,11 +57,8 @@ class Acceptor:
 
     async def _commit(self, messages: Sequence[IncomingMessage]) -> list[Accepted]:
         accepted = await self._intake.accept(messages, now=self._clock())
-        ids = {
-            item.conversation_id
-            for item, message in zip(accepted, messages, strict=True)
-            if item.is_new and not message.from_us
-        }
+        # Also for those that were there: the answer to the commit that brought them may have been lost.
+        ids = {item.conversation_id for item, message in zip(accepted, messages, strict=True) if not message.from_us}
         if ids:
             self._wakeups.incoming(ids)
             self._announce()

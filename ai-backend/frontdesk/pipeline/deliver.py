@@ -23,8 +23,6 @@ from frontdesk.store.duties import Duty, Held
 log = structlog.get_logger(__name__)
 
 ACCOUNTS_AT_ONCE = 8
-SEND_WITHIN_S = 60
-
 LONGEST_PAUSE_S = 60
 
 
@@ -80,7 +78,7 @@ class Deliverer:
                 outgoing = await outbox.next_to_send(self._database, account_id, now=now)
                 if outgoing is not None:
                     async with self._held(duty):
-                        await self._take_on(duty, outgoing)
+                        await self._take_on_whatever_it_is(duty, outgoing)
             now = self._clock()
             due = await outbox.next_due(self._database, account_id, now=now)
             await duties.release(self._database, duty, now=now, next_due=due)
@@ -105,31 +103,40 @@ class Deliverer:
             beating.cancel()
             await asyncio.gather(beating, return_exceptions=True)
 
+    async def _take_on_whatever_it_is(self, duty: Duty, outgoing: Outgoing) -> None:
+        """No message may keep those behind it from leaving for ever."""
+        try:
+            await self._take_on(duty, outgoing)
+        except UnavailableError:
+            raise
+        except Exception as error:
+            log.exception("sending_broke", outbox=outgoing.id)
+            unclear = UnknownOutcomeError(type(error).__name__)
+            await self._note_failure(duty, outgoing, unclear, was_asked=outgoing.state == "sending")
+
     async def _take_on(self, duty: Duty, outgoing: Outgoing) -> None:
         now = self._clock()
         opens = opens_at(self._business, now) if outgoing.is_automatic else now
         if opens > now and outgoing.state == "queued":
-            await outbox.mark(self._database, duty, outgoing, "queued", now=now, due_at=opens)
+            # Its time to leave begins when the doors open.
+            await outbox.mark(self._database, duty, outgoing, "queued", now=now, due_at=opens, queued_at=opens)
             return
         with telemetry.span("send message", parent=outgoing.trace, outbox=outgoing.id) as span:
             outgoing = outgoing.model_copy(update={"trace": span.traceparent})
             # Whoever was sending it is gone: it may have been sent, and only the channel can know.
-            may_be_sent = outgoing.state == "sending"
+            is_asking = outgoing.state == "sending"
             try:
-                sent = await self._channel.find(outgoing) if may_be_sent else None
+                sent = await self._channel.find(outgoing) if is_asking else None
                 if sent is None:
-                    may_be_sent = False
+                    is_asking = False
                     sent = await self._send(duty, outgoing)
             except ChannelError as error:
-                may_be_sent = may_be_sent or isinstance(error, UnknownOutcomeError)
-                await self._note_failure(duty, outgoing, error, may_be_sent=may_be_sent)
+                await self._note_failure(duty, outgoing, error, was_asked=is_asking)
                 return
             if sent is not None:
                 failpoint("sent")
-                await outbox.mark(
-                    self._database, duty, outgoing.model_copy(update={"state": "sending"}), "sent",
-                    now=self._clock(), channel_message_id=sent,
-                )  # fmt: skip
+                now = self._clock()
+                await outbox.mark(self._database, duty, outgoing, "sent", now=now, channel_message_id=sent)
                 self._announce()
                 telemetry.sent("sent")
                 log.info(
@@ -138,13 +145,15 @@ class Deliverer:
                     conversation=outgoing.conversation_id,
                     account=outgoing.account_id,
                     attempt=outgoing.attempts + 1,
-                    waited_ms=round((self._clock() - outgoing.created_at).total_seconds() * 1000),
+                    waited_ms=round((now - outgoing.queued_at).total_seconds() * 1000),
                 )
 
     async def _send(self, duty: Duty, outgoing: Outgoing) -> str | None:
         """Note that it is being sent, and send it; None where the duty is no longer ours, or may soon be another's."""
         began = elapsed()
         now = self._clock()
+        if self._is_too_late(outgoing, now):
+            raise ChannelError("it could not be sent in time")
         pace = self._interval * random.uniform(0.8, 1.2)  # noqa: S311 (like a person)
         held = Held(until=now + self._lease, paced_until=now + pace)
         if not await outbox.mark(
@@ -156,20 +165,20 @@ class Deliverer:
             log.warning("slept_before_sending", outbox=outgoing.id)
             return None
         self._announce()
-        try:
-            async with asyncio.timeout(SEND_WITHIN_S):
-                return await self._channel.send(outgoing)
-        except TimeoutError:
-            raise UnknownOutcomeError("the channel did not answer in time") from None
+        return await self._channel.send(outgoing)
 
-    async def _note_failure(self, duty: Duty, outgoing: Outgoing, error: ChannelError, *, may_be_sent: bool) -> None:
-        """Not sent: queued again. Perhaps sent: asked about again. At last a person has to look."""
+    async def _note_failure(self, duty: Duty, outgoing: Outgoing, error: ChannelError, *, was_asked: bool) -> None:
+        """Not sent: queued again. Perhaps sent: asked about again. At last a person has to look.
+
+        ``was_asked``: the channel failed to tell whether it was sent, rather than to send it.
+        """
         now = self._clock()
         attempts = outgoing.attempts + 1
         log.warning("message_not_sent", outbox=outgoing.id, attempt=attempts, code=error.code, reason=error.detail)
+        may_be_sent = was_asked or isinstance(error, UnknownOutcomeError)
         # A channel that is away or asks for patience says nothing about the message: it waits, until its time is over.
-        is_over = now - outgoing.queued_at > self._expires_after or (
-            isinstance(error, UnknownOutcomeError) and attempts >= self._max_attempts
+        is_over = self._is_too_late(outgoing, now) or (
+            was_asked and isinstance(error, UnknownOutcomeError) and attempts >= self._max_attempts
         )
         state: OutgoingState = "sending" if may_be_sent else "queued"
         if isinstance(error, ChannelRejectedError):
@@ -179,12 +188,15 @@ class Deliverer:
         is_open = state in OPEN_STATES
         pause_s = max(self._pause_s(attempts), error.retry_after_s or 0)
         await outbox.mark(
-            self._database, duty, outgoing.model_copy(update={"state": "sending"}), state,
+            self._database, duty, outgoing, state,
             now=now, error=error.detail, attempts=attempts, due_at=now + timedelta(seconds=pause_s) if is_open else None,
         )  # fmt: skip
         if not is_open:
             telemetry.sent(state)
         self._announce()
+
+    def _is_too_late(self, outgoing: Outgoing, now: datetime) -> bool:
+        return now - outgoing.queued_at > self._expires_after
 
     def _pause_s(self, attempts: int) -> float:
         longest = min(self._retry_base_s * 2.0 ** min(attempts - 1, 30), LONGEST_PAUSE_S)

@@ -104,8 +104,13 @@ class Feed:
         while await events.number_new(self._database) == events.BATCH:
             pass
         if self._last is None or not self._is_watched:
-            self._last = await events.last_number(self._database)
-            return
+            last = await events.last_number(self._database)
+            # Who has begun to watch meanwhile is told what came since the pass before.
+            if self._last is None or not self._is_watched:
+                self._last = last
+                async with self._moved:
+                    self._moved.notify_all()
+                return
         while found := await events.after(self._database, self._last, limit=READ_AT_ONCE):
             self._last = found[-1].number
             for event in found:

@@ -90,7 +90,8 @@ class Processor:
 
     async def rerate_oldest(self) -> bool:
         """Judge one message again that rules judged while the provider was away; False where there is none or no use."""
-        if not self._assessor.has_model or self._assessor.is_degraded:
+        is_away = self._assessor.is_degraded
+        if not self._assessor.has_model or is_away:
             return False
         found = await messages.to_rerate(self._database, limit=1)
         record = await messages.fetch(self._database, found[0]) if found else None
@@ -98,6 +99,9 @@ class Processor:
             return False
         assessment = await self._assess(record)
         if assessment.degraded_reason:
+            if self._assessor.is_degraded:
+                # The provider is still away; that says nothing about this message.
+                return False
             await messages.defer_rerate(self._database, record.id)
         else:
             await messages.replace_analysis(self._database, record, _judged(assessment), now=self._clock())
@@ -172,7 +176,13 @@ class Processor:
             return Failed(
                 claim=claim, record=record, error=route.reason, attempts=attempts, due_at=None, is_judged=True, route=route
             )  # fmt: skip
-        due_at = now + self._pause(max(attempts, 1))
+        pause = self._pause(max(attempts, 1))
+        if not dispatched.calls:
+            # Everybody is being left alone. Those who wait come back one after the other, and more rarely the longer it takes.
+            age = now - record.created_at
+            left_alone = timedelta(seconds=dispatched.left_alone_s)
+            pause = max(pause, left_alone, min(age / 8, timedelta(seconds=self._retry_max_s))) * random.uniform(1, 2)  # noqa: S311
+        due_at = now + pause
         return Routed(
             claim=claim, record=record, route=route, attempts=attempts, latency_ms=dispatched.latency_ms, due_at=due_at
         )  # fmt: skip

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from datetime import datetime, timedelta
 
 import structlog
@@ -28,8 +28,8 @@ GATHER_S = 0.01
 RULES_S = 1
 ROLL_UP_INTERVAL_S = 300
 STOP_PATIENCE_S = 7
-RERATE_DUTY = "rerate"
-RERATE_LEASE_S = 300
+GIVE_BACK_S = 2
+DUTY_LEASE_S = 300
 
 
 class Worker:
@@ -61,6 +61,7 @@ class Worker:
         self._woken_to_send = asyncio.Event()
         self._free = asyncio.Event()
         self._active: dict[asyncio.Task[None], Claim] = {}
+        self._reserved = 0
         self._stopped = asyncio.Event()
         self._rules: tuple[Rule, ...] = ()
         self._rules_read_at = -math.inf
@@ -86,33 +87,35 @@ class Worker:
     async def run(self) -> None:
         """Work until stopped. A store that is away is waited for; what takes too long to finish is given back."""
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._rerate_regularly())
-            group.create_task(self._roll_up_regularly())
-            group.create_task(self._hold())
-            group.create_task(self._send())
+            jobs = [
+                group.create_task(job) for job in (self._rerate_regularly(), self._roll_up_regularly(), self._send())
+            ]
+            holding = group.create_task(self._hold())
             await self._claim_until_stopped()
-        await self._finish()
+            await self._finish(jobs)
+            holding.cancel()
 
     async def work_on_one(self) -> None:
         """What a wake-up from a queue asks for: claim what is due longest, if anything is, and work on it to the end.
 
         Waits for a free place first, so that a queue gives a worker no more than it can do.
         """
-        while len(self._active) >= self._concurrency and not self._stopped.is_set():
+        while not self._places and not self._stopped.is_set():
             self._free.clear()
             await self._free.wait()
         if self._stopped.is_set():
             return
-        claims = await conversations.claim(self._database, 1, now=self._clock(), lease=self._lease)
-        for claim in claims:
-            failpoint("claimed")
-            await asyncio.wait([self._start(claim)])
+        # Also where the queue goes away meanwhile: what was claimed has to be worked on.
+        if started := await asyncio.shield(self._claim_and_start(1)):
+            await asyncio.wait(started)
 
     async def _claim_until_stopped(self) -> None:
         while not self._stopped.is_set():
             self._woken.clear()
             try:
-                pause_s = 0.0 if await self._claim_and_start() else await self._until_next()
+                places = self._places
+                is_full = bool(places) and len(await self._claim_and_start(places)) == places
+                pause_s = 0.0 if is_full and self._places else await self._until_next()
                 if self._active:
                     # Places become free one by one: a moment later one claim fills several.
                     await asyncio.sleep(GATHER_S)
@@ -126,18 +129,23 @@ class Worker:
             if pause_s:
                 await _happens(self._woken, within_s=pause_s)
 
-    async def _claim_and_start(self) -> bool:
-        """Start what can be claimed; True where there may be more at once."""
-        places = self._concurrency - len(self._active)
-        if places <= 0:
-            return False
-        with telemetry.stage("claim"):
-            claims = await conversations.claim(self._database, places, now=self._clock(), lease=self._lease)
-        if claims:
-            failpoint("claimed")
-        for claim in claims:
-            self._start(claim)
-        return len(claims) == places and len(self._active) < self._concurrency
+    @property
+    def _places(self) -> int:
+        """How many more conversations can be taken in hand."""
+        return self._concurrency - len(self._active) - self._reserved
+
+    async def _claim_and_start(self, places: int) -> list[asyncio.Task[None]]:
+        """Start what can be claimed, at most so many. The places are taken from before the claim on."""
+        self._reserved += places
+        try:
+            with telemetry.stage("claim"):
+                claims = await conversations.claim(self._database, places, now=self._clock(), lease=self._lease)
+            if claims:
+                failpoint("claimed")
+            return [self._start(claim) for claim in claims]
+        finally:
+            self._reserved -= places
+            self._free.set()
 
     def _start(self, claim: Claim) -> asyncio.Task[None]:
         task = asyncio.create_task(self._work(claim))
@@ -153,7 +161,7 @@ class Worker:
         self._woken.set()
 
     async def _until_next(self) -> float:
-        if len(self._active) >= self._concurrency:
+        if self._places <= 0:
             return self._sweep_interval_s
         due = await conversations.next_ready_at(self._database)
         if due is None:
@@ -190,21 +198,29 @@ class Worker:
             self._rules_read_at = now
         return self._rules
 
-    async def _finish(self) -> None:
+    async def _finish(self, jobs: Iterable[asyncio.Task[None]]) -> None:
         """Wait a little for what is in hand; give back what takes longer, for others to take up at once."""
-        if not self._active:
-            return
-        _, late = await asyncio.wait(list(self._active), timeout=STOP_PATIENCE_S)
-        claims = [self._active[task] for task in late if task in self._active]
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(STOP_PATIENCE_S):
+                # A claim may still have been under way.
+                while unfinished := [task for task in (*self._active, *jobs) if not task.done()]:
+                    await asyncio.wait(unfinished)
+        late = [task for task in (*self._active, *jobs) if not task.done()]
+        claims = list(self._active.values())
         for task in late:
             task.cancel()
         await asyncio.gather(*late, return_exceptions=True)
         with _logged("give_back"):
-            await asyncio.gather(*(self._processor.release(claim) for claim in claims))
+            async with asyncio.timeout(GIVE_BACK_S):
+                await asyncio.gather(*(self._processor.release(claim) for claim in claims))
 
     async def _hold(self) -> None:
-        """Renew the leases of what is in hand three times within their length; work whose lease was lost is stopped."""
-        while not await _happens(self._stopped, within_s=self._lease.total_seconds() / 3):
+        """Renew the leases of what is in hand three times within their length; work whose lease was lost is stopped.
+
+        Until cancelled: also while what is in hand is being finished.
+        """
+        while True:
+            await asyncio.sleep(self._lease.total_seconds() / 3)
             held = dict(self._active)
             if not held:
                 continue
@@ -231,30 +247,43 @@ class Worker:
         """One process at a time, the oldest first, at a rate that leaves the provider to what is new."""
         while not await _happens(self._stopped, within_s=self._rerate_interval_s):
             with _logged("rerate"):
-                await duties.ensure(self._database, RERATE_DUTY, now=self._clock())
-                lease = timedelta(seconds=RERATE_LEASE_S)
-                for duty in await duties.claim(self._database, RERATE_DUTY, 1, now=self._clock(), lease=lease):
-                    if done := await self._rerate(duty.until - timedelta(seconds=RERATE_LEASE_S / 2)):
-                        log.info("messages_rerated", count=done)
-                    now = self._clock()
-                    await duties.release(self._database, duty, now=now, next_due=now)
+                await self._if_ours("rerate", self._rerate, pause_s=0)
 
-    async def _rerate(self, until: datetime) -> int:
+    async def _if_ours(self, name: str, work: Callable[[datetime], Awaitable[None]], *, pause_s: float) -> None:
+        """Do what one process at a time does, if it is due and nobody else is at it; due again after a pause.
+
+        ``work`` is told until when it is ours to do.
+        """
+        lease = timedelta(seconds=DUTY_LEASE_S)
+        await duties.ensure(self._database, name, now=self._clock())
+        for duty in await duties.claim(self._database, name, 1, now=self._clock(), lease=lease):
+            try:
+                await work(duty.until - lease / 2)
+            finally:
+                now = self._clock()
+                await duties.release(self._database, duty, now=now, next_due=now + timedelta(seconds=pause_s))
+
+    async def _rerate(self, until: datetime) -> None:
         done = 0
         while not self._stopped.is_set() and self._clock() < until and await self._processor.rerate_oldest():
             done += 1
             await _happens(self._stopped, within_s=self._rerate_pause_s)
-        return done
+        if done:
+            log.info("messages_rerated", count=done)
 
     async def _roll_up_regularly(self) -> None:
         # The first time also for the hours of a day in which nothing ran.
         hours = 24
+
+        async def roll_up(_: datetime) -> None:
+            nonlocal hours
+            for back in range(hours, -1, -1):
+                await stats.roll_up(self._database, self._clock() - timedelta(hours=back))
+            hours = 1
+
         while True:
             with _logged("roll_up"):
-                now = self._clock()
-                for back in range(hours, -1, -1):
-                    await stats.roll_up(self._database, now - timedelta(hours=back))
-                hours = 1
+                await self._if_ours("roll_up", roll_up, pause_s=ROLL_UP_INTERVAL_S / 2)
             if await _happens(self._stopped, within_s=ROLL_UP_INTERVAL_S):
                 return
 

@@ -9,12 +9,14 @@ import contextlib
 import json
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from typing import Any
 
 import aio_pika
 import structlog
 from aio_pika.abc import AbstractChannel, AbstractIncomingMessage, AbstractQueue
 
 from frontdesk.domain.errors import UnavailableError
+from frontdesk.domain.ports import Wakeups
 
 log = structlog.get_logger(__name__)
 
@@ -23,6 +25,8 @@ OUTGOING = "outgoing_messages"
 DEAD_LETTERS = "dead_letters"
 DELIVERY_LIMIT = 5
 MOST_WAITING = 10_000
+MOST_QUEUED = 100_000
+MOST_DEAD = 10_000
 AT_ONCE = 200
 PATIENCE_S = 10
 RECONNECT_S = 2
@@ -33,10 +37,11 @@ Handler = Callable[[int], Awaitable[None]]
 class RabbitMQ:
     """A connection that comes back by itself. Publishing never waits for it, and never fails.
 
-    ``connected`` and ``disconnected`` tell which it is. ``fallback`` is told where a wake-up could not be published and there is somebody in this process to hear it.
+    ``connected`` and ``disconnected`` tell which it is. What cannot be published is told to ``fallback``: a worker in this
+    process may hear it.
     """
 
-    def __init__(self, url: str, *, fallback: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, url: str, *, fallback: Wakeups) -> None:
         self._url = url
         self._fallback = fallback
         self._outbound: deque[tuple[str, int]] = deque(maxlen=MOST_WAITING)
@@ -90,13 +95,19 @@ class RabbitMQ:
 
     def _publish_later(self, queue: str, ids: Iterable[int]) -> None:
         if not self.connected.is_set():
-            self._fallback()
+            self._tell_here([(queue, id_) for id_ in ids])
             return
         self._outbound.extend((queue, id_) for id_ in ids)
         self._woken.set()
 
+    def _tell_here(self, wakeups: Iterable[tuple[str, int]]) -> None:
+        for queue, id_ in wakeups:
+            (self._fallback.incoming if queue == INCOMING else self._fallback.outgoing)([id_])
+
     async def _publish(self, connection: aio_pika.abc.AbstractConnection) -> None:
-        channel = await connection.channel(publisher_confirms=True)
+        channel = await connection.channel(publisher_confirms=True, on_return_raises=True)
+        # Some may have been left when the connection before was lost.
+        self._woken.set()
         while True:
             await self._woken.wait()
             self._woken.clear()
@@ -107,8 +118,8 @@ class RabbitMQ:
                         # Each is confirmed by the broker; many are on their way at the same time.
                         await asyncio.gather(*(_send(channel, queue, id_) for queue, id_ in batch))
                 except BaseException:
-                    # What was not confirmed is found by the regular look into the store.
-                    self._fallback()
+                    # Workers elsewhere find what was not confirmed by their regular look into the store.
+                    self._tell_here(batch)
                     raise
 
 
@@ -122,12 +133,15 @@ async def _send(channel: AbstractChannel, queue: str, id_: int) -> None:
 
 
 async def _declared(channel: AbstractChannel, name: str) -> AbstractQueue:
-    await channel.declare_queue(DEAD_LETTERS, durable=True, arguments={"x-queue-type": "quorum"})
+    bounded: dict[str, Any] = {"x-queue-type": "quorum", "x-overflow": "drop-head"}
+    await channel.declare_queue(DEAD_LETTERS, durable=True, arguments=bounded | {"x-max-length": MOST_DEAD})
     return await channel.declare_queue(
         name,
         durable=True,
-        arguments={
-            "x-queue-type": "quorum",
+        # While no worker runs, wake-ups gather that will find nothing: the oldest may go.
+        arguments=bounded
+        | {
+            "x-max-length": MOST_QUEUED,
             "x-delivery-limit": DELIVERY_LIMIT,
             "x-dead-letter-exchange": "",
             "x-dead-letter-routing-key": DEAD_LETTERS,
@@ -142,6 +156,8 @@ async def _consume(connection: aio_pika.abc.AbstractConnection, name: str, handl
     async with asyncio.TaskGroup() as group, queue.iterator() as arriving:
         async for message in arriving:
             group.create_task(_handle(message, handler))
+        # The broker has cancelled it, as when somebody deletes the queue: all is declared anew.
+        raise ConnectionError
 
 
 async def _handle(message: AbstractIncomingMessage, handler: Handler) -> None:

@@ -22,11 +22,12 @@ MAX_TURNS = 20
 
 @dataclass(frozen=True, kw_only=True)
 class Dispatched:
-    """A route, how long the agents took in milliseconds, and how many were asked."""
+    """A route, how long the agents took in milliseconds, how many were asked, and for how long nobody is to be asked."""
 
     route: Route
     latency_ms: int
     calls: int
+    left_alone_s: float
 
 
 class Dispatcher:
@@ -72,6 +73,7 @@ class Dispatcher:
         reasons = [choice.reason]
         route: Route | None = None
         calls = 0
+        left_alone: list[float] = []
         for name in dict.fromkeys((choice.agent, HUB)):
             if name not in self._by_name:
                 reasons.append(f"there is no {name}")
@@ -79,7 +81,10 @@ class Dispatcher:
             try:
                 reply = await self._ask(name, request, trace)
             except AgentError as error:
-                calls += not isinstance(error, BreakerOpenError)
+                if isinstance(error, BreakerOpenError):
+                    left_alone.append(self._breakers[name].reopens_in_s)
+                else:
+                    calls += 1
                 reasons.append(f"{name} failed: {error.detail}")
                 log.warning("agent_failed", agent=name, reason=error.detail, message=record.id)
                 continue
@@ -93,7 +98,12 @@ class Dispatcher:
             break
         if route is None:
             route = Route(success=False, agent=choice.agent, reason="; ".join(reasons))
-        return Dispatched(route=route, latency_ms=round((time.monotonic() - started) * 1000), calls=calls)
+        return Dispatched(
+            route=route,
+            latency_ms=round((time.monotonic() - started) * 1000),
+            calls=calls,
+            left_alone_s=min(left_alone, default=0),
+        )
 
     async def _ask(self, name: str, request: AgentRequest, trace: str | None) -> AgentReply:
         breaker = self._breakers[name]

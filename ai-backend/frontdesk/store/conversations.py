@@ -39,13 +39,22 @@ async def claim(database: Database, places: int, *, now: datetime, lease: timede
     if places == 1 and token[0] < 64:  # one time in four
         lanes = (ORDINARY_LANE, IMPORTANT_LANE)
 
+    tried: set[int] = set()
+
     async def work(connection: AsyncConnection) -> list[Claim]:
+        if tried:
+            # The server may have died after it committed: then we hold them already.
+            ours = conversations.c.id.in_(sorted(tried)), conversations.c.owner == token
+            rows = await connection.execute(select(conversations.c.id).where(*ours))
+            if held := [Claim(conversation_id=row.id, token=token) for row in rows]:
+                return held
         first = await _due(connection, lanes[0], places, now)
         second = await _due(connection, lanes[1], places, now) if places > 1 or not first else []
         reserved = 1 if second and places > 1 else 0
         ids = (first[: places - reserved] + second)[:places]
         if not ids:
             return []
+        tried.update(ids)
         await connection.execute(
             update(conversations)
             .where(conversations.c.id.in_(sorted(ids)))

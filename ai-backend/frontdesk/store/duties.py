@@ -62,7 +62,16 @@ async def claim(database: Database, prefix: str, places: int, *, now: datetime, 
     token = secrets.token_bytes(16)
     table = duties
 
+    tried: dict[str, Duty] = {}
+
     async def work(connection: AsyncConnection) -> list[Duty]:
+        if tried:
+            # The server may have died after it committed: then we hold them already.
+            held = await connection.execute(
+                select(table.c.name).where(table.c.name.in_(sorted(tried)), table.c.owner == token)
+            )
+            if ours := [tried[row.name] for row in held]:
+                return ours
         rows = await connection.execute(
             select(table.c.name, table.c.paced_until)
             .where(table.c.ready_at <= now, _begins_with(prefix))
@@ -72,6 +81,7 @@ async def claim(database: Database, prefix: str, places: int, *, now: datetime, 
         )
         found = [Duty(name=row.name, token=token, until=now + lease, paced_until=row.paced_until) for row in rows]
         if found:
+            tried.update({duty.name: duty for duty in found})
             await connection.execute(
                 update(table)
                 .where(table.c.name.in_(sorted(duty.name for duty in found)))

@@ -76,10 +76,12 @@ class GroupCommit(Generic[Item, Result]):
             await asyncio.gather(*self._writing)
 
     async def _write(self) -> None:
-        while self._waiting:
-            await self._store(self._batch())
-        # Here and not in a callback: nothing may be submitted between the last look and the end.
-        self._writing.discard(asyncio.current_task())
+        try:
+            while self._waiting:
+                await self._store(self._batch())
+        finally:
+            # Here and not in a callback: nothing may be submitted between the last look and the end.
+            self._writing.discard(asyncio.current_task())
 
     def _batch(self) -> list[tuple[Item, asyncio.Future[Result]]]:
         batch: list[tuple[Item, asyncio.Future[Result]]] = []
@@ -97,6 +99,8 @@ class GroupCommit(Generic[Item, Result]):
     async def _store(self, batch: list[tuple[Item, asyncio.Future[Result]]]) -> None:
         try:
             results = await self._commit([item for item, _ in batch])
+            if len(results) != len(batch):
+                raise RuntimeError("a batch needs a result for each item")  # noqa: TRY301 (to those who asked, like others)
         except Exception as error:  # noqa: BLE001 (handed to those who asked)
             if len(batch) > 1 and (isinstance(error, StatementRefusedError) or not isinstance(error, UnavailableError)):
                 # One of them is bad: its neighbours must not suffer for it.
@@ -108,6 +112,6 @@ class GroupCommit(Generic[Item, Result]):
                 if not future.done():
                     future.set_exception(error)
         else:
-            for (_, future), result in zip(batch, results, strict=True):
+            for (_, future), result in zip(batch, results, strict=False):
                 if not future.done():
                     future.set_result(result)

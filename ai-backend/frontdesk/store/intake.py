@@ -225,16 +225,21 @@ async def _find_conversations(connection: AsyncConnection, new: Sequence[_Fresh]
 
 async def _make_ready(connection: AsyncConnection, new: Sequence[_Fresh], now: datetime) -> None:
     table = conversations
-    arrived = {item.conversation.id: item for item in new if not item.message.from_us}
+    arrived: defaultdict[int, list[_Fresh]] = defaultdict(list)
+    for item in new:
+        if not item.message.from_us:
+            arrived[item.conversation.id].append(item)
     if not arrived:
         return
     await wake(connection, arrived, now=now, last_message_at=now)
-    for id_, item in arrived.items():
+    for id_, items in arrived.items():
+        known, title = items[0].conversation, items[-1].message.chat_name
+        lane = min(item.lane for item in items)
         changes: dict[str, Any] = {}
-        if item.message.chat_name != item.conversation.title:
-            changes["title"] = item.message.chat_name
-        if item.lane < item.conversation.lane:
-            changes["lane"] = item.lane
+        if title != known.title:
+            changes["title"] = title
+        if lane < known.lane:
+            changes["lane"] = lane
         if changes:
             await connection.execute(update(table).where(table.c.id == id_).values(**changes))
 

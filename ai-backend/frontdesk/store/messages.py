@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import takewhile
 from typing import Any
 
 from sqlalchemy import Row, and_, literal_column, select, union_all, update
@@ -47,7 +48,7 @@ UNFINISHED: tuple[MessageState, ...] = ("pending", "unrouted")
 async def load_due(database: Database, conversation_id: int, *, now: datetime, limit: int) -> list[Record]:
     """The unfinished messages of a conversation whose time has come, in the order of acceptance.
 
-    A message that waits for its analysis holds back those behind it; one that only waits for an agent does not.
+    A message that waits for its analysis holds back those behind it; those that only wait for an agent come last.
     """
     table = webhook_messages
     # Each half is read along the index, so that it costs the same however many wait.
@@ -67,13 +68,12 @@ async def load_due(database: Database, conversation_id: int, *, now: datetime, l
     )
     due = union_all(select(pending.c.id), select(unrouted.c.id)).subquery()
     async with database.read() as connection:
-        rows = await connection.execute(_selected().join(due, due.c.id == table.c.id).order_by(table.c.id))
-        found: list[Row[Any]] = []
-        for row in rows:
-            if row.state == "pending" and row.due_at is not None and row.due_at > now:
-                break
-            found.append(row)
-        found = found[:limit]
+        rows = (await connection.execute(_selected().join(due, due.c.id == table.c.id).order_by(table.c.id))).all()
+        judgeable = takewhile(
+            lambda row: row.due_at is None or row.due_at <= now, (row for row in rows if row.state == "pending")
+        )
+        # What is new goes first: while no agent can be reached, many may wait for one.
+        found = [*judgeable, *(row for row in rows if row.state != "pending")][:limit]
         packed = b"".join(bytes(row.history_digests or b"") for row in found if row.analysis_document is None)
         lines = await _lines(connection, conversation_id, packed)
         return [_record(row, _window(lines, row.history_digests), ()) for row in found]
@@ -106,11 +106,15 @@ async def fetch_latest(database: Database, *, limit: int) -> list[Record]:
 async def replace_analysis(database: Database, record: Record, judged: Judged, *, now: datetime) -> None:
     """A later judgement replaces an earlier one and adds to its cost."""
     table = analytics_results
+    replaced: int | None = None
 
     async def work(connection: AsyncConnection) -> None:
+        nonlocal replaced
         known = (await connection.execute(select(table).where(table.c.webhook_message_id == record.id))).first()
-        if known is None:
+        # Repeated after a commit whose answer was lost, it is done already.
+        if known is None or (replaced is not None and known.revision > replaced):
             return
+        replaced = known.revision
         values = analysis_values(judged, judged.usage + _usage(known), now)
         await connection.execute(
             update(table).where(table.c.id == known.id).values(revision=known.revision + 1, **values)

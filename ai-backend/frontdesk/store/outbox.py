@@ -1,5 +1,6 @@
 """The outbox: what is to be sent, and what became of it."""
 
+import uuid
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -25,6 +26,7 @@ class Chat:
 
     conversation_id: int
     account_id: int
+    account: str
     group_id: str | None
     sender_ids: tuple[str, ...]
     phone_number: str | None
@@ -36,7 +38,9 @@ async def chat_of(database: Database, conversation_id: int) -> Chat | None:
     async with database.read() as connection:
         row = (
             await connection.execute(
-                select(table.c.account_id, table.c.chat_key, table.c.is_group).where(table.c.id == conversation_id)
+                select(table.c.account_id, accounts.c.name, table.c.chat_key, table.c.is_group)
+                .join(accounts, accounts.c.id == table.c.account_id)
+                .where(table.c.id == conversation_id)
             )
         ).first()
         if row is None:
@@ -52,6 +56,7 @@ async def chat_of(database: Database, conversation_id: int) -> Chat | None:
     return Chat(
         conversation_id=conversation_id,
         account_id=row.account_id,
+        account=row.name,
         group_id=row.chat_key.removeprefix("group:") if row.is_group else None,
         sender_ids=tuple(item.sender_id for item in latest if item.sender_id),
         phone_number=next((item.phone_number for item in latest if item.phone_number), None),
@@ -93,6 +98,7 @@ async def enqueue(
                 account_id=chat.account_id,
                 conversation_id=chat.conversation_id,
                 idempotency_key=key,
+                channel_key=_new_channel_key(),
                 recipient=recipient,
                 content=text,
                 is_automatic=is_automatic,
@@ -129,7 +135,7 @@ async def next_to_send(database: Database, account_id: int, *, now: datetime) ->
                     table.c.account_id == account_id,
                     table.c.state.in_(OPEN_STATES),
                     or_(table.c.due_at.is_(None), table.c.due_at <= now),
-                    _is_first_of_its_conversation(),
+                    _is_first_of_its_conversation(now),
                 )
                 .order_by(table.c.id)
                 .limit(1)
@@ -145,7 +151,9 @@ async def next_due(database: Database, account_id: int, *, now: datetime) -> dat
         row = (
             await connection.execute(
                 select(func.min(table.c.due_at), func.count(table.c.due_at), func.count()).where(
-                    table.c.account_id == account_id, table.c.state.in_(OPEN_STATES), _is_first_of_its_conversation()
+                    table.c.account_id == account_id,
+                    table.c.state.in_(OPEN_STATES),
+                    _is_first_of_its_conversation(now),
                 )
             )
         ).one()
@@ -165,16 +173,20 @@ async def mark(
     channel_message_id: str | None = None,
     attempts: int | None = None,
     due_at: datetime | None = None,
+    queued_at: datetime | None = None,
     held: Held | None = None,
 ) -> bool:
-    """Change the state of a message that is being sent; False where the duty of sending was lost to somebody else.
+    """Change the state of a message that is being sent.
 
+    False where the duty of sending was lost to somebody else, or the message was acknowledged or ended in the meantime.
     ``held`` says anew how long the duty is ours, and its pace.
     """
     table = outbox
     changes: dict[str, Any] = {"state": state, "error": error, "due_at": due_at, "changed_at": now}
     if attempts is not None:
         changes["attempts"] = attempts
+    if queued_at is not None:
+        changes["queued_at"] = queued_at
     if channel_message_id is not None:
         changes |= {"channel_message_id": channel_message_id, "sent_at": now}
 
@@ -183,13 +195,12 @@ async def mark(
             return False
         if held is not None:
             await duties.hold(connection, duty, held)
-        changed = await connection.execute(
-            update(table)
-            # An acknowledgement may have come first.
-            .where(table.c.id == outgoing.id, table.c.state.in_(OPEN_STATES))
-            .values(**changes)
-        )
-        if changed.rowcount and state != outgoing.state:
+        known = await connection.scalar(select(table.c.state).where(table.c.id == outgoing.id).with_for_update())
+        if known not in OPEN_STATES:
+            return False
+        await connection.execute(update(table).where(table.c.id == outgoing.id).values(**changes))
+        # Repeated after a commit whose answer was lost, it has happened already.
+        if known != state:
             await events.add(
                 connection, [_changed(outgoing.account_id, outgoing.conversation_id, outgoing.id, state, now)]
             )
@@ -203,7 +214,7 @@ async def acknowledge(
     *,
     account: str,
     state: OutgoingState,
-    key: str | None,
+    channel_key: str | None,
     channel_message_id: str | None,
     error: str | None,
     now: datetime,
@@ -213,21 +224,24 @@ async def acknowledge(
     Reports may come twice, late and in any order: a message never goes back to an earlier state.
     """
     table = outbox
-    named = [table.c.idempotency_key == key] if key else []
+    named = [table.c.channel_key == channel_key] if channel_key else []
     named += [table.c.channel_message_id == channel_message_id] if channel_message_id else []
 
+    wanted_row = (
+        select(table.c.id, table.c.account_id, table.c.conversation_id, table.c.state).where(or_(*named)).limit(1)
+    )
+
     async def work(connection: AsyncConnection) -> int | None:
-        row = (
-            await connection.execute(
-                select(table.c.id, table.c.account_id, table.c.conversation_id, table.c.state)
-                .join(accounts, accounts.c.id == table.c.account_id)
-                .where(accounts.c.name == account, or_(*named))
-                .limit(1)
-                .with_for_update()
-            )
-        ).first()
+        # Not joined: the lock below would be on the account, too, which every new message of it refers to.
+        account_id = await connection.scalar(select(accounts.c.id).where(accounts.c.name == account))
+        mine = wanted_row.where(table.c.account_id == account_id)
+        row = (await connection.execute(mine)).first()
         if row is None:
             return None
+        if row.state in OPEN_STATES:
+            # What is behind it need not wait any more. The duty first: the order in which the sender locks, too.
+            await duties.wake(connection, f"{SENDING}:{account_id}", now=now)
+        row = (await connection.execute(mine.with_for_update())).one()
         known = ACKNOWLEDGED.index(row.state) if row.state in ACKNOWLEDGED else -1
         wanted = ACKNOWLEDGED.index(state) if state in ACKNOWLEDGED else -1
         if (wanted > known) or (state == "failed" and known <= 0 and row.state != "failed"):
@@ -244,22 +258,34 @@ async def acknowledge(
 
 
 async def send_again(database: Database, outbox_id: int, *, now: datetime) -> bool:
-    """Queue a message again that failed or is of unknown outcome: a person has decided; False where it is neither."""
+    """Queue a message again that failed or is of unknown outcome: a person has decided; False where it is neither.
+
+    It is another sending to the channel, which would answer the old key with what it knows of the old one.
+    """
     table = outbox
 
     async def work(connection: AsyncConnection) -> bool:
         row = (await connection.execute(select(table).where(table.c.id == outbox_id))).first()
-        if row is None or row.state not in {"failed", "unknown"}:
+        if row is None:
             return False
         await duties.wake(connection, f"{SENDING}:{row.account_id}", now=now)
-        # Its time begins anew, and with the same key the channel may still find that it was sent.
-        state: OutgoingState = "sending" if row.state == "unknown" else "queued"
-        await connection.execute(
+        changed = await connection.execute(
             update(table)
-            .where(table.c.id == outbox_id)
-            .values(state=state, attempts=0, error=None, due_at=None, queued_at=now, changed_at=now)
+            .where(table.c.id == outbox_id, table.c.state.in_(("failed", "unknown")))
+            .values(
+                state="queued",
+                channel_key=_new_channel_key(),
+                channel_message_id=None,
+                attempts=0,
+                error=None,
+                due_at=None,
+                queued_at=now,
+                changed_at=now,
+            )
         )
-        await events.add(connection, [_changed(row.account_id, row.conversation_id, row.id, state, now)])
+        if not changed.rowcount:
+            return False
+        await events.add(connection, [_changed(row.account_id, row.conversation_id, row.id, "queued", now)])
         return True
 
     return await database.write(work)
@@ -277,13 +303,18 @@ async def waiting(database: Database) -> dict[str, int]:
     return {"queued": 0, "sending": 0, "unknown": 0, **found}
 
 
-def _is_first_of_its_conversation() -> ColumnElement[bool]:
-    """Nothing earlier of the conversation is still to be sent."""
+def _new_channel_key() -> str:
+    return uuid.uuid4().hex
+
+
+def _is_first_of_its_conversation(now: datetime) -> ColumnElement[bool]:
+    """Nothing earlier of the conversation is still to be sent; what was put off to working hours is not earlier."""
     earlier = outbox.alias()
     return ~exists().where(
         earlier.c.conversation_id == outbox.c.conversation_id,
         earlier.c.state.in_(OPEN_STATES),
         earlier.c.id < outbox.c.id,
+        earlier.c.queued_at <= now,
     )
 
 
@@ -302,6 +333,7 @@ def _outgoing(row: Row[Any]) -> Outgoing:
         account=row.account,
         conversation_id=row.conversation_id,
         key=row.idempotency_key,
+        channel_key=row.channel_key,
         recipient=row.recipient,
         text=row.content,
         is_automatic=row.is_automatic,

@@ -122,11 +122,17 @@ async def _done(connection: AsyncConnection, steps: Sequence[Step]) -> _Done:
         select(message.c.id, message.c.state, message.c.attempts).where(message.c.id.in_(ids))
     )
     states = {row.id: (row.state, row.attempts) for row in rows}
+    route = agent_routing.c.webhook_message_id
+    routed = {row[0] for row in await connection.execute(select(route).where(route.in_(ids)))}
     ended = {
         step.record.id
         for step in steps
         if isinstance(step, Routed | Failed)
-        and (states[step.record.id][0] not in UNFINISHED or states[step.record.id][1] != step.record.attempts)
+        and (
+            states[step.record.id][0] not in UNFINISHED
+            or states[step.record.id][1] != step.record.attempts
+            or (step.route is not None and step.record.route is None and step.record.id in routed)
+        )
     }
     return _Done(frozenset(row.webhook_message_id for row in analysed), frozenset(ended))
 

@@ -64,7 +64,8 @@ async def _alone(connection: AsyncConnection) -> AsyncIterator[None]:
     if connection.dialect.name == "sqlite":
         yield
         return
-    await connection.execute(text("SELECT GET_LOCK('frontdesk_migrate', 60)"))
+    if await connection.scalar(text("SELECT GET_LOCK('frontdesk_migrate', 60)")) != 1:
+        raise UnavailableError("another process has been upgrading the schema for a minute")
     try:
         yield
     finally:

@@ -44,7 +44,7 @@ def build_app(desk: Desk) -> web.Application:
     app.router.add_post(r"/conversations/{id:\d{1,20}}/messages", sending.write_to_conversation)
     app.router.add_get(r"/outbox/{id:\d{1,20}}", sending.one_outgoing)
     app.router.add_post("/outbox/acknowledgements", sending.acknowledge)
-    app.router.add_get("/events", happenings.events)
+    app.router.add_get("/events", happenings.events, allow_head=False)
     app.router.add_get("/connector/settings", connector.settings)
     app.router.add_get("/stats", reading.last_day)
     app.router.add_get("/metrics", reading.metrics)

@@ -66,6 +66,16 @@ class Gate:
         """Whether a link's token is the API token."""
         return _same(token, self._api_token)
 
+    def check_token(self, request: web.Request) -> None:
+        """Let only callers with the API token pass: what another site's page makes a browser do carries just a cookie.
+
+        Raises:
+            UnauthenticatedError: the token is missing or wrong.
+        """
+        token = bearer(request)
+        if token is None or not _same(token, self._api_token):
+            raise UnauthenticatedError
+
     def check_person(self, request: web.Request) -> None:
         """Let only people and programs with the API token pass.
 

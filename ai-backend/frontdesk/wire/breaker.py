@@ -25,6 +25,13 @@ class Breaker:
         """Whether a call would be refused now."""
         return self._open_until is not None and (self._probing or self._clock() < self._open_until)
 
+    @property
+    def reopens_in_s(self) -> float:
+        """How long calls will be refused, at least a second while they are."""
+        if not self.is_open or self._open_until is None:
+            return 0
+        return max(self._open_until - self._clock(), 1)
+
     def enter(self) -> None:
         """Ask to make a call.
 

@@ -4,6 +4,7 @@ Run by ``make chaos-sabotage``; a patch that no longer applies fails, too.
 """
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -14,11 +15,11 @@ import pytest
 from frontdesk.settings import ROOT
 
 HERE = Path(__file__).parent
-PATCHES = {
-    "acknowledge-before-commit": "is in the store 0 times",
-    "no-unique-key": "is in the store",
-    "ignore-the-leases-owner": "times",
-    "send-without-asking": "was sent",
+PATCHES = {  # what it breaks, and how the storm puts that
+    "acknowledge-before-commit": r"is in the store 0 times",
+    "no-unique-key": r"is in the (store|outbox) [2-9] times",
+    "ignore-the-leases-owner": r"happened [2-9] times|[2-9] analyses|another order|out of order",
+    "send-without-asking": r"was sent [2-9] times",
 }
 TRIES = 3
 SECONDS = "40"
@@ -43,6 +44,7 @@ def test_the_storm_notices(name: str, tmp_path: Path) -> None:
         assert outcome.returncode in {0, 1}, outcome.stdout[-3000:]
         if outcome.returncode:
             (found,) = (tmp_path / f"storm-{turn}").glob("*/wrongs.txt")
-            assert PATCHES[name] in found.read_text(encoding="utf-8"), outcome.stdout[-3000:]
+            wrongs = found.read_text(encoding="utf-8")
+            assert re.search(PATCHES[name], wrongs), wrongs[:3000]
             return
     pytest.fail(f"{TRIES} storms passed with {name}")

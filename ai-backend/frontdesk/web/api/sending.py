@@ -9,12 +9,13 @@ from pydantic import BaseModel, ConfigDict, Field
 from frontdesk import telemetry
 from frontdesk.domain.errors import FieldProblem, InvalidInputError, NotFoundError
 from frontdesk.store import outbox
-from frontdesk.web.api.bodies import MAX_ID, read_body, read_document
+from frontdesk.web.api.bodies import MAX_ID, read_body, read_document, traceparent
 from frontdesk.web.desk import DESK
 from frontdesk.web.documents import QueuedDocument, outgoing_of
 
 KEY_HEADER = "Idempotency-Key"
 MAX_KEY_BYTES = 128
+MAX_MESSAGE_ID_BYTES = 255
 
 
 class OutgoingMessageDraft(BaseModel):
@@ -27,12 +28,12 @@ class OutgoingMessageDraft(BaseModel):
 
 
 class Acknowledgement(BaseModel):
-    """The body of ``POST /outbox/acknowledgements``: the message by its key or by the channel's id."""
+    """The body of ``POST /outbox/acknowledgements``: the message by the key it was sent under, or by the channel's id."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
     state: Literal["sent", "delivered", "read", "failed"]
-    idempotency_key: str | None = Field(default=None, max_length=128)
+    channel_key: str | None = Field(default=None, max_length=64)
     message_id: str | None = Field(default=None, max_length=255)
     error: str | None = Field(default=None, max_length=500)
 
@@ -40,7 +41,7 @@ class Acknowledgement(BaseModel):
 async def write_to_conversation(request: web.Request) -> web.Response:
     """``POST /conversations/{id}/messages``: 202, and where to look for what becomes of it."""
     desk = request.app[DESK]
-    desk.gate.check_person(request)
+    desk.gate.check_token(request)
     draft = read_document(OutgoingMessageDraft, await read_body(request))
     key = request.headers.get(KEY_HEADER, "").strip() or uuid.uuid4().hex
     if len(key.encode("utf-8", "surrogateescape")) > MAX_KEY_BYTES or not key.isprintable() or not key.isascii():
@@ -51,7 +52,7 @@ async def write_to_conversation(request: web.Request) -> web.Response:
     number = int(request.match_info["id"])
     if number > MAX_ID:
         raise NotFoundError("there is no such conversation")
-    with telemetry.span("queue message", parent=request.headers.get("traceparent")) as span:
+    with telemetry.span("queue message", parent=traceparent(request)) as span:
         id_, _ = await desk.sender.send(
             number, draft.text, key=key, is_automatic=draft.automatic, trace=span.traceparent
         )
@@ -76,13 +77,16 @@ async def acknowledge(request: web.Request) -> web.Response:
     body = await read_body(request)
     account = desk.gate.account_of(request, body)
     ack = read_document(Acknowledgement, body)
-    if not ack.idempotency_key and not ack.message_id:
-        raise InvalidInputError("idempotency_key or message_id must be given")
+    if not ack.channel_key and not ack.message_id:
+        raise InvalidInputError("channel_key or message_id must be given")
+    if len((ack.message_id or "").encode()) > MAX_MESSAGE_ID_BYTES:
+        problem = FieldProblem(pointer="/message_id", detail=f"must have at most {MAX_MESSAGE_ID_BYTES} bytes")
+        raise InvalidInputError("the body does not fit the contract", (problem,))
     found = await outbox.acknowledge(
         desk.database,
         account=account,
         state=ack.state,
-        key=ack.idempotency_key,
+        channel_key=ack.channel_key,
         channel_message_id=ack.message_id,
         error=ack.error,
         now=desk.clock(),

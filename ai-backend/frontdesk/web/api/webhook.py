@@ -10,12 +10,11 @@ from frontdesk.channels.whatsapp_web import parse
 from frontdesk.domain.errors import UnavailableError, UnsupportedEncodingError
 from frontdesk.domain.messages import IncomingMessage
 from frontdesk.store import messages
-from frontdesk.web.api.bodies import read_body
+from frontdesk.web.api.bodies import read_body, traceparent
 from frontdesk.web.desk import DESK, Desk
 from frontdesk.web.documents import AcceptedDocument, result_of
 
 _WAIT = re.compile(r"^wait\s*=\s*\"?(\d{1,6})\"?$", re.IGNORECASE)
-_TRACEPARENT = re.compile(r"[\da-f]{2}-[\da-f]{32}-[\da-f]{16}-[\da-f]{2}")
 KNOWN_ENCODINGS = frozenset({"", "identity", "gzip", "deflate"})
 
 
@@ -39,25 +38,20 @@ async def _receive(request: web.Request, desk: Desk, body: bytes, account: str) 
     encoding = request.headers.get("Content-Encoding", "").strip().lower()
     if charset not in {"utf-8", "utf8", "us-ascii", "ascii"} or encoding not in KNOWN_ENCODINGS:
         raise UnsupportedEncodingError
-    with telemetry.span("receive message", parent=request.headers.get("traceparent")) as span:
+    with telemetry.span("receive message", parent=traceparent(request)) as span:
         message = parse(
             body,
             account=account,
             now=desk.clock(),
             region=desk.settings.default_region,
             max_history_items=desk.settings.max_history_items,
-            trace=_trace(span.traceparent),
+            trace=span.traceparent,
         )
     wait_s, applied = patience(
         request.headers.getall("Prefer", []), default_s=desk.settings.default_wait_s, longest_s=desk.settings.max_wait_s
     )
     with desk.completions.expecting() if wait_s > 0 else contextlib.nullcontext():
         return await _accepted(desk, message, wait_s, applied)
-
-
-def _trace(traceparent: str | None) -> str | None:
-    """A traceparent as W3C Trace Context has it; anything else is none."""
-    return traceparent if traceparent and _TRACEPARENT.fullmatch(traceparent) else None
 
 
 async def _accepted(desk: Desk, message: IncomingMessage, wait_s: float, applied: str | None) -> web.Response:

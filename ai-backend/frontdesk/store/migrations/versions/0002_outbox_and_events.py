@@ -1,5 +1,7 @@
 """The outbox, what one process at a time does, and what happened."""
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -12,13 +14,15 @@ depends_on = None
 
 
 def upgrade() -> None:
-    op.add_column("webhook_messages", sa.Column("trace", Id(64), nullable=True))
-    op.create_table(
+    if "trace" not in {column["name"] for column in _here().get_columns("webhook_messages")}:
+        op.add_column("webhook_messages", sa.Column("trace", Id(64), nullable=True))
+    _table(
         "outbox",
         sa.Column("id", BigId, nullable=False),
         sa.Column("account_id", sa.Integer(), nullable=False),
         sa.Column("conversation_id", BigId, nullable=False),
         sa.Column("idempotency_key", Id(128), nullable=False),
+        sa.Column("channel_key", Id(64), nullable=False),
         sa.Column("recipient", Id(255), nullable=False),
         sa.Column("content", LongText, nullable=False),
         sa.Column("is_automatic", sa.Boolean(create_constraint=False), nullable=False),
@@ -36,15 +40,16 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["conversation_id"], ["conversations.id"]),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("account_id", "idempotency_key", name=op.f("uq_outbox_account_id_idempotency_key")),
+        sa.UniqueConstraint("channel_key", name=op.f("uq_outbox_channel_key")),
         mysql_charset="utf8mb4",
         mysql_collate="utf8mb4_bin",
         mysql_engine="InnoDB",
     )
-    op.create_index("ix_outbox_state_id", "outbox", ["state", "id"])
-    op.create_index("ix_outbox_account_id_state_id", "outbox", ["account_id", "state", "id"])
-    op.create_index("ix_outbox_conversation_id_state_id", "outbox", ["conversation_id", "state", "id"])
-    op.create_index("ix_outbox_account_id_channel_message_id", "outbox", ["account_id", "channel_message_id"])
-    op.create_table(
+    _index("ix_outbox_state_id", "outbox", ["state", "id"])
+    _index("ix_outbox_account_id_state_id", "outbox", ["account_id", "state", "id"])
+    _index("ix_outbox_conversation_id_state_id", "outbox", ["conversation_id", "state", "id"])
+    _index("ix_outbox_account_id_channel_message_id", "outbox", ["account_id", "channel_message_id"])
+    _table(
         "duties",
         sa.Column("name", Id(64), nullable=False),
         sa.Column("version", sa.BigInteger(), nullable=False),
@@ -57,8 +62,8 @@ def upgrade() -> None:
         mysql_collate="utf8mb4_bin",
         mysql_engine="InnoDB",
     )
-    op.create_index(op.f("ix_duties_ready_at"), "duties", ["ready_at"])
-    op.create_table(
+    _index(op.f("ix_duties_ready_at"), "duties", ["ready_at"])
+    _table(
         "events",
         sa.Column("id", BigId, nullable=False),
         sa.Column("number", sa.BigInteger(), nullable=True),
@@ -75,7 +80,7 @@ def upgrade() -> None:
         mysql_collate="utf8mb4_bin",
         mysql_engine="InnoDB",
     )
-    op.create_table(
+    _table(
         "counters",
         sa.Column("name", Id(64), nullable=False),
         sa.Column("value", sa.BigInteger(), nullable=False),
@@ -84,3 +89,18 @@ def upgrade() -> None:
         mysql_collate="utf8mb4_bin",
         mysql_engine="InnoDB",
     )
+
+
+# MySQL commits each of these by itself: a process that dies between two must find its way on when it starts again.
+def _here() -> sa.Inspector:
+    return sa.inspect(op.get_bind())
+
+
+def _table(name: str, *parts: sa.schema.SchemaItem, **options: Any) -> None:
+    if not _here().has_table(name):
+        op.create_table(name, *parts, **options)
+
+
+def _index(name: str, table: str, columns: list[str]) -> None:
+    if name not in {index["name"] for index in _here().get_indexes(table)}:
+        op.create_index(name, table, columns)
