@@ -41,7 +41,7 @@ chaos-sabotage: $(VENV)/.dev servers ## whether the storm would notice four ways
 
 quick: $(VENV)/.dev $(NODE_MODULES)/.installed lint ## for every commit: under a minute, no servers
 	cd connector-node && npm test --silent
-	$(BIN)/python -m pytest -m "not browser and not chaos and not sabotage" --store sqlite
+	$(BIN)/python -m pytest -m "not browser and not servers and not chaos and not sabotage" --store sqlite
 
 lint: $(VENV)/.dev $(NODE_MODULES)/.installed ## style, types
 	$(BIN)/ruff check --quiet .

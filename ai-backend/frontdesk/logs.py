@@ -30,7 +30,10 @@ def told(exc_info: ExcInfo) -> str:
     """Where an error and its causes came from, without the texts that may quote what a customer wrote."""
     parts: list[str] = []
     error: BaseException | None = exc_info[1]
-    while error is not None:
+    # Causes may go round in a circle: a library that raises again what it has caught makes them do so.
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
         plain = (
             traceback.format_exception_only(error)
             if isinstance(error, QUOTING_NOBODY)

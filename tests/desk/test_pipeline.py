@@ -1,32 +1,33 @@
 """The pipeline's promises, one by one: group commit, leases, events, retries, wake-ups."""
 
 import asyncio
-import itertools
 import json
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
-import aio_pika
 import pytest
-import pytest_asyncio
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncConnection
 from tests.support.desk import DeskFactory, RunningDesk, webhook
-from tests.support.processes import free_port
-from tests.support.proxy import Proxy
-from tests.support.rabbitmq import RabbitMQNode
 
 from frontdesk.channels.whatsapp_web import parse
+from frontdesk.domain.analysis import blank
 from frontdesk.domain.business import Business
+from frontdesk.domain.contacts import Identity
 from frontdesk.domain.errors import LeaseLostError, UnavailableError
 from frontdesk.domain.hours import opens_at
 from frontdesk.domain.messages import IncomingMessage
 from frontdesk.domain.routing import Route
+from frontdesk.domain.usage import Usage
 from frontdesk.pipeline.worker import MOST_IN_A_ROW
-from frontdesk.queues.local import LocalWakeups
-from frontdesk.queues.rabbitmq import DEAD_LETTERS, INCOMING, RabbitMQ
-from frontdesk.store import conversations, events, intake, messages, progress
+from frontdesk.store import conversations, directory, duties, events, intake, messages, progress
 from frontdesk.store.conversations import Claim
 from frontdesk.store.database import Database
 from frontdesk.store.group_commit import GroupCommit
+from frontdesk.store.tables import analytics_results, webhook_messages
+from frontdesk.store.tables import conversations as conversation_table
+from frontdesk.triage.policy import conclude
 
 LEASE = timedelta(seconds=20)
 
@@ -105,6 +106,123 @@ async def test_a_batch_keeps_its_good_messages_and_its_duplicates_are_one(databa
     assert isinstance(second, intake.Accepted)
     assert isinstance(failed, Exception)
     assert (first.is_new, second.is_new, first.id == second.id) == (True, False, True)
+
+
+async def test_a_commit_that_answers_wrongly_strands_nobody() -> None:
+    """Those who asked are told, and the next are stored."""
+    answers = iter([[], [1]])
+
+    async def commit(_: Sequence[int]) -> list[int]:
+        return next(answers)
+
+    queue: GroupCommit[int, int] = GroupCommit(commit, writers=1, most_items=4)
+    with pytest.raises(RuntimeError):
+        await queue.submit(1)
+    assert await queue.submit(1) == 1
+
+
+class Forgetful(Database):
+    """Loses the answer to each commit, and repeats what it does not know of."""
+
+    async def write(self, work: Callable[[AsyncConnection], Awaitable[Any]]) -> Any:
+        """See :meth:`Database.write`."""
+        await super().write(work)
+        return await super().write(work)
+
+
+async def test_what_is_repeated_after_a_commit_happens_once(database: Database) -> None:
+    """The server died after it committed and before it said so."""
+    forgetful = Forgetful(database.engine, reader=database._reader, clock=database._clock)
+    accepted, *_ = await intake.Intake(forgetful).accept([_message(), _message()], now=_now())
+    (claim,) = await conversations.claim(forgetful, 1, now=_now(), lease=LEASE)
+    assert await conversations.claim(forgetful, 1, now=_now(), lease=LEASE) == []
+    record = await messages.fetch(database, accepted.id)
+    assert record is not None
+    values = blank()
+    analysis = conclude(values, {}, analyser="rules", is_important=False)
+    judged = messages.Judged(analysis=analysis, usage=Usage(calls=1), model=None, degraded_reason="away")
+    unrouted = Route(success=False, agent="hub", reason="everybody is left alone")
+    soon = _now() + timedelta(minutes=1)
+    steps: list[progress.Step] = [
+        progress.Analysed(claim=claim, record=record, judged=judged),
+        progress.Routed(claim=claim, record=record, route=unrouted, attempts=0, latency_ms=1, due_at=soon),
+    ]
+    for step in steps:
+        assert await progress.store(forgetful, [step], now=_now()) == [True]
+    await messages.replace_analysis(forgetful, record, judged, now=_now())
+    async with database.read() as connection:
+        row = (await connection.execute(select(analytics_results.c.revision, analytics_results.c.model_calls))).one()
+    assert tuple(row) == (2, 2)
+    await events.number_new(database)
+    happened = [item.type for item in await events.after(database, 0, limit=20)]
+    assert sorted(happened) == ["message.analysed"] * 2 + ["message.received"] * 2 + ["message.unrouted"]
+    (duty,) = await _made_and_claimed(forgetful)
+    assert duty.name == "tidy:"
+
+
+async def _made_and_claimed(database: Database) -> list[duties.Duty]:
+    await duties.ensure(database, "tidy", now=_now())
+    return await duties.claim(database, "tidy", 1, now=_now(), lease=LEASE)
+
+
+async def test_the_most_important_of_a_batch_decides_where_its_conversation_waits(database: Database) -> None:
+    """Not the last one."""
+    await directory.add_customer(database, Identity(kind="phone", value="+15550100121"), None, now=_now())
+    group = {"chat_id": "1203@g.us", "is_group": True}
+    batch = [_message(phone_number=f"+1555010012{n}", **group) for n in (1, 2)]
+    (accepted, _) = await intake.Intake(database).accept(batch, now=_now())
+    async with database.read() as connection:
+        lane = await connection.scalar(
+            select(conversation_table.c.lane).where(conversation_table.c.id == accepted.conversation_id)
+        )
+    assert lane == conversations.IMPORTANT_LANE
+
+
+async def test_what_is_new_goes_before_what_waits_for_an_agent(database: Database) -> None:
+    """However many wait, the next one is judged."""
+    keeper = intake.Intake(database)
+    accepted = await keeper.accept([_message() for _ in range(25)], now=_now())
+    (claim,) = await conversations.claim(database, 1, now=_now(), lease=LEASE)
+    for item in accepted[:-1]:
+        record = await messages.fetch(database, item.id)
+        assert record is not None
+        failed = progress.Failed(
+            claim=claim, record=record, error="x", attempts=1, due_at=_now(), is_judged=item is not accepted[0]
+        )
+        assert (await progress.store(database, [failed], now=_now()))[0]
+    due = await messages.load_due(database, accepted[0].conversation_id, now=_now() + LEASE, limit=20)
+    assert [record.id for record in due[:3]] == [accepted[0].id, accepted[-1].id, accepted[1].id]
+    # One that waits to be judged again holds back the next that has to be judged, and nobody else.
+    early = _now() - LEASE
+    due = await messages.load_due(database, accepted[0].conversation_id, now=early, limit=20)
+    assert due == []
+
+
+async def test_a_queue_gives_a_worker_no_more_than_it_has_places_for(start_desk: DeskFactory) -> None:
+    """However many wake-ups arrive at once."""
+    desk: RunningDesk = await start_desk(embedded_worker=False, worker_concurrency=2)
+    keeper = intake.Intake(desk.backend.desk.database)
+    await keeper.accept([_message(phone_number=f"+1555010{n:04}") for n in range(12)], now=_now())
+    worker, most = desk.backend.worker, 0
+    asked = [asyncio.create_task(worker.work_on_one()) for _ in range(12)]
+    while not all(task.done() for task in asked):
+        most = max(most, worker.active)
+        await asyncio.wait(asked, timeout=0.005, return_when=asyncio.FIRST_COMPLETED)
+    assert most == 2
+
+
+async def test_those_who_wait_for_agents_come_back_as_seldom_as_agents_are_asked(start_desk: DeskFactory) -> None:
+    """Or thousands of them would be claimed again every second, for nothing."""
+    desk: RunningDesk = await start_desk(
+        with_agents=False, agent_attempts=1, breaker_failures=1, breaker_pause_s=600, retry_base_s=0.01
+    )
+    replies = [await desk.post(webhook(phone_number=f"+1555010000{n}")) for n in range(4)]
+    async with desk.backend.desk.database.read() as connection:
+        rows = await connection.execute(select(webhook_messages.c.attempts, webhook_messages.c.due_at))
+        left_alone = [row.due_at for row in rows if not row.attempts]
+    assert len(replies) == 4
+    assert left_alone
+    assert min(left_alone) > _now() + timedelta(seconds=300)
 
 
 async def test_a_step_without_its_lease_is_refused(database: Database) -> None:
@@ -277,100 +395,3 @@ def test_working_hours_have_breaks_nights_and_closed_days(moment: str, opens: st
     """In the business's own time zone."""
     assert opens_at(HOURS, datetime.fromisoformat(moment)) == datetime.fromisoformat(opens)
     assert opens_at(Business(name="x"), datetime.fromisoformat(moment)) == datetime.fromisoformat(moment)
-
-
-@pytest.fixture(scope="session")
-def rabbitmq(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RabbitMQNode]:
-    """A private RabbitMQ."""
-    node = RabbitMQNode(tmp_path_factory.mktemp("rabbitmq"), epmd_port=free_port())
-    try:
-        node.launch()
-        node.await_serving()
-        yield node
-    finally:
-        node.close()
-
-
-@pytest_asyncio.fixture
-async def proxy(rabbitmq: RabbitMQNode) -> AsyncIterator[Proxy]:
-    """The network to it."""
-    async with Proxy(rabbitmq.port).serving() as served:
-        yield served
-
-
-@pytest.mark.browser
-async def test_wake_ups_travel_and_come_back_after_the_network_was_cut(proxy: Proxy) -> None:
-    """Each is confirmed, worked on and then acknowledged; a cut connection is made anew by itself."""
-    url = f"amqp://guest:guest@127.0.0.1:{proxy.port}/"
-    arrived: asyncio.Queue[int] = asyncio.Queue()
-    fallen_back = asyncio.Event()
-    here = LocalWakeups(incoming=fallen_back.set, outgoing=arrived.task_done)
-    publisher, consumer = RabbitMQ(url, fallback=here), RabbitMQ(url, fallback=here)
-    publisher.incoming([0])
-    assert fallen_back.is_set()
-    tasks = [
-        asyncio.create_task(publisher.run()),
-        asyncio.create_task(consumer.run([(INCOMING, arrived.put, 4)])),
-    ]
-    numbers = itertools.count(1)
-
-    async def one_arrives() -> None:
-        async with asyncio.timeout(30):
-            while arrived.empty():
-                publisher.incoming([next(numbers)])
-                await asyncio.sleep(0.1)
-        while not arrived.empty():
-            arrived.get_nowait()
-
-    await one_arrives()
-    proxy.cut()
-    async with asyncio.timeout(20):
-        await publisher.disconnected.wait()
-    await one_arrives()
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
-
-
-@pytest.mark.browser
-async def test_poison_goes_to_the_dead_letters(rabbitmq: RabbitMQNode) -> None:
-    """What nobody can read at once, what fails again and again after some times."""
-    calls = 0
-
-    async def explode(_: int) -> None:
-        nonlocal calls
-        calls += 1
-        raise RuntimeError
-
-    nobody = LocalWakeups(incoming=lambda: None, outgoing=lambda: None)
-    consumer = RabbitMQ(rabbitmq.url, fallback=nobody)
-    task = asyncio.create_task(consumer.run([(INCOMING, explode, 4)]))
-    async with asyncio.timeout(60):
-        await consumer.connected.wait()
-        connection = await aio_pika.connect(rabbitmq.url)
-        channel = await connection.channel()
-        for body in (b"not JSON", b'{"id": 7}'):
-            message = aio_pika.Message(body, delivery_mode=aio_pika.DeliveryMode.PERSISTENT)
-            await channel.default_exchange.publish(message, routing_key=INCOMING)
-        dead = await channel.get_queue(DEAD_LETTERS)
-        bodies: set[bytes] = set()
-        while len(bodies) < 2:
-            letter = await dead.get(fail=False)
-            if letter is not None:
-                bodies.add(letter.body)
-                await letter.ack()
-    assert bodies == {b"not JSON", b'{"id": 7}'}
-    assert calls > 1
-    await connection.close()
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
-
-
-@pytest.mark.browser
-async def test_workers_elsewhere_are_woken_over_rabbitmq(start_desk: DeskFactory, rabbitmq: RabbitMQNode) -> None:
-    """A process without a worker, a worker without HTTP, and a caller who waits for the result."""
-    both = {"rabbitmq_url": rabbitmq.url, "sweep_interval_s": 60.0}
-    web: RunningDesk = await start_desk(embedded_worker=False, **both)
-    await start_desk(with_agents=False, **both)
-    reply = await web.post(webhook("how much is a full service?"), headers={"prefer": "wait=30"})
-    assert (reply.status, reply.document["routing"]["success"]) == (200, True)

@@ -218,6 +218,13 @@ def test_a_logged_error_tells_where_it_was_and_quotes_nobody() -> None:
     assert "test_values.py" in text
 
 
+def test_errors_that_cause_each_other_are_told_once() -> None:
+    """Libraries that raise again what they have caught make such circles."""
+    one, other = ValueError("one"), KeyError("other")
+    one.__context__, other.__context__ = other, one
+    assert told((ValueError, one, None)) == "ValueError: [redacted]\nKeyError: [redacted]"
+
+
 def test_logs_hide_what_people_wrote() -> None:
     """A last line of defence."""
     assert redact(None, "info", {"event": "x", "text": "secret", "Phone_Number": "1"}) == {

@@ -100,7 +100,7 @@ class Worker:
 
         Waits for a free place first, so that a queue gives a worker no more than it can do.
         """
-        while not self._places and not self._stopped.is_set():
+        while self._places <= 0 and not self._stopped.is_set():
             self._free.clear()
             await self._free.wait()
         if self._stopped.is_set():
@@ -114,7 +114,7 @@ class Worker:
             self._woken.clear()
             try:
                 places = self._places
-                is_full = bool(places) and len(await self._claim_and_start(places)) == places
+                is_full = places > 0 and len(await self._claim_and_start(places)) == places
                 pause_s = 0.0 if is_full and self._places else await self._until_next()
                 if self._active:
                     # Places become free one by one: a moment later one claim fills several.
@@ -134,9 +134,12 @@ class Worker:
         """How many more conversations can be taken in hand."""
         return self._concurrency - len(self._active) - self._reserved
 
-    async def _claim_and_start(self, places: int) -> list[asyncio.Task[None]]:
-        """Start what can be claimed, at most so many. The places are taken from before the claim on."""
+    def _claim_and_start(self, places: int) -> asyncio.Task[list[asyncio.Task[None]]]:
+        """Start what can be claimed, at most so many. The places are taken from now on, before the store has answered."""
         self._reserved += places
+        return asyncio.create_task(self._claim(places))
+
+    async def _claim(self, places: int) -> list[asyncio.Task[None]]:
         try:
             with telemetry.stage("claim"):
                 claims = await conversations.claim(self._database, places, now=self._clock(), lease=self._lease)

@@ -9,6 +9,7 @@ import contextlib
 import json
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from functools import partial
 from typing import Any
 
 import aio_pika
@@ -153,14 +154,14 @@ async def _consume(connection: aio_pika.abc.AbstractConnection, name: str, handl
     channel = await connection.channel(publisher_confirms=False)
     await channel.set_qos(prefetch_count=prefetch)
     queue = await _declared(channel, name)
-    async with asyncio.TaskGroup() as group, queue.iterator() as arriving:
-        async for message in arriving:
-            group.create_task(_handle(message, handler))
-        # The broker has cancelled it, as when somebody deletes the queue: all is declared anew.
-        raise ConnectionError
+    # The broker cancels a consumer when somebody deletes its queue, and says nothing more: all is declared anew then.
+    cancelled = asyncio.Event()
+    (await channel.get_underlay_channel()).on_consumer_cancel_callbacks.add(lambda _: cancelled.set())
+    await queue.consume(partial(_handle, handler))
+    await _raised(cancelled)
 
 
-async def _handle(message: AbstractIncomingMessage, handler: Handler) -> None:
+async def _handle(handler: Handler, message: AbstractIncomingMessage) -> None:
     """Acknowledge after the work. What nobody can read goes to the dead letters; what failed comes again, a few times."""
     try:
         id_ = int(json.loads(message.body)["id"])
@@ -184,5 +185,9 @@ async def _ended(connection: aio_pika.Connection) -> None:
     # ``closed()`` is only for closing by our own hand; a connection that breaks tells its callbacks.
     ended = asyncio.Event()
     connection.close_callbacks.add(lambda *_: ended.set())
-    await ended.wait()
+    await _raised(ended)
+
+
+async def _raised(event: asyncio.Event) -> None:
+    await event.wait()
     raise ConnectionError
