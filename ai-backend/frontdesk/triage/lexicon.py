@@ -6,12 +6,12 @@ spelled and match what people type.
 
 import tomllib
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from importlib import resources
 
-from frontdesk.domain.words import fold, spellings, split
+from frontdesk.domain.words import fold, split
 
 LANGUAGES = ("en", "tr", "de", "es", "it", "pt", "fr", "ru", "ar", "hi", "ta")
 
@@ -47,10 +47,11 @@ class Lexicon:
                 index = self._prefixes if pattern[0].endswith("*") else self._exact
                 index[pattern[0].rstrip("*")].append((pattern, signal))
         self._lengths = sorted({len(prefix) for prefix in self._prefixes})
+        # People use few words often, and most of them begin no phrase of most languages.
+        self._beginning_with = lru_cache(maxsize=4096)(self._look_up)
 
-    def find(self, words: list[str]) -> list[Hit]:
-        """All hits; where two of one signal overlap only the longest stays."""
-        variants = [spellings(word) for word in words]
+    def find(self, variants: Sequence[tuple[str, ...]]) -> list[Hit]:
+        """All hits in a text, given as the spellings of each word; where two of one signal overlap only the longest stays."""
         hits = sorted(set(self._all(variants)), key=lambda hit: (hit.start - hit.end, hit.start))
         taken: set[tuple[str, int]] = set()
         kept = []
@@ -61,14 +62,17 @@ class Lexicon:
                 kept.append(hit)
         return sorted(kept)
 
-    def _all(self, variants: list[tuple[str, ...]]) -> Iterator[Hit]:
+    def _look_up(self, word: str) -> tuple[tuple[tuple[str, ...], str], ...]:
+        candidates = list(self._exact.get(word, ()))
+        for length in self._lengths:
+            if length <= len(word):
+                candidates += self._prefixes.get(word[:length], ())
+        return tuple(candidates)
+
+    def _all(self, variants: Sequence[tuple[str, ...]]) -> Iterator[Hit]:
         for start, words in enumerate(variants):
             for word in words:
-                candidates = list(self._exact.get(word, ()))
-                for length in self._lengths:
-                    if length <= len(word):
-                        candidates += self._prefixes.get(word[:length], ())
-                for pattern, signal in candidates:
+                for pattern, signal in self._beginning_with(word):
                     end = start + len(pattern)
                     if signal in WHOLE_MESSAGE_ONLY and (start, end) != (0, len(variants)):
                         continue

@@ -6,6 +6,8 @@ by hand on the tuning half of the labelled messages; ``docs/evaluation.md`` has 
 
 import re
 from collections import Counter, defaultdict
+from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 from frontdesk.domain.analysis import CATEGORIES, Category, Entity, Sentiment
@@ -96,7 +98,7 @@ def is_trivial(subject: Subject) -> bool:
         return False
     if not any(char.isalnum() for char in subject.text):
         return (bool(text.emoji) and not text.emoji & (UNHAPPY | ALARMED)) or not subject.text.strip()
-    _, _, found = detect(text.raw, text.words)
+    _, _, found = detect(text.raw)
     return any(
         {place for hit in hits if hit.signal in {"ack", "thanks"} for place in range(hit.start, hit.end)}
         == set(range(len(text.words)))
@@ -108,8 +110,7 @@ def judge(subject: Subject, business: Business) -> Judgement:
     """Rate a message and describe it, by words alone. Of a very long one the beginning is read."""
     subject = subject.model_copy(update={"text": subject.text[:READ_CHARACTERS]})
     text = Text(subject.text)
-    hint = _chat_language(subject.history)
-    language, sureness, found = detect(subject.text, text.words, hint)
+    language, sureness, found = detect(subject.text, lambda: _chat_language(subject.history))
     weights = _weigh(language, found)
     _read_form(text, weights)
     category, category_sureness = _category(text, weights, subject)
@@ -148,20 +149,26 @@ def judge(subject: Subject, business: Business) -> Judgement:
     return Judgement(values=values, confidence=confidence)
 
 
+@cache
+def _folded(word: str) -> str:
+    """A word of the business, of which there are few."""
+    return fold(word)
+
+
 def business_context(text: str, business: Business) -> str:
     """The facts of the business that the message touches, in one line."""
     folded = fold(text)
     touched = [
         f"{offer.name}{f' ({offer.price})' if offer.price else ''}"
         for offer in business.offers
-        if any(fold(word) in folded for word in (offer.name, *offer.keywords))
+        if any(_folded(word) in folded for word in (offer.name, *offer.keywords))
     ]
-    answered = [item.answer for item in business.answers if any(fold(word) in folded for word in item.keywords)]
+    answered = [item.answer for item in business.answers if any(_folded(word) in folded for word in item.keywords)]
     parts = ([f"asks about {', '.join(touched)}"] if touched else []) + answered
     return shorten(f"{business.name}: {'; '.join(parts)}" if parts else business.name, 240)
 
 
-def _weigh(language: str, found: dict[str, list[Hit]]) -> defaultdict[str, float]:
+def _weigh(language: str, found: Mapping[str, list[Hit]]) -> defaultdict[str, float]:
     """Signal → weight, from the message's own language and, at half weight, English words in it."""
     weights: defaultdict[str, float] = defaultdict(float)
     sources = [(language, 1.0)] if language in found else []
@@ -308,5 +315,5 @@ def _chat_language(history: tuple[HistoryItem, ...]) -> str | None:
     said = " ".join(item.content[:500] for item in history[-6:] if not item.from_us)
     if len(said) < 12:
         return None
-    language, sureness, _ = detect(said, Text(said).words)
+    language, sureness, _ = detect(said)
     return language if sureness > 0.3 else None
