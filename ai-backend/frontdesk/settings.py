@@ -94,7 +94,8 @@ class Settings(BaseSettings):
         default=True, description="Work in the process of the backend; false where `frontdesk worker` does"
     )
     rabbitmq_url: str | None = Field(
-        default=None, description="amqp://user:password@host:5672/vhost wakes workers on other machines at once"
+        default=None,
+        description="amqp://user:password@host:5672/vhost wakes workers on other machines at once; the nodes of a cluster comma-separated",
     )
     worker_concurrency: int = Field(default=16, ge=1, le=256, description="Conversations worked on at once")
     lease_s: float = Field(default=20, gt=1, description="How long a conversation is held without a sign of life")
@@ -156,8 +157,8 @@ class Settings(BaseSettings):
     @field_validator("rabbitmq_url")
     @classmethod
     def _is_a_broker(cls, value: str | None) -> str | None:
-        if value and not re.match(r"amqps?://[^/\s]", value):
-            raise ValueError("must start with amqp:// or amqps:// and name a host")
+        if not all(re.match(r"amqps?://[^/\s]", part) for part in _listed(value or "")):
+            raise ValueError("must start with amqp:// or amqps:// and name a host; several are separated by commas")
         return value
 
     @field_validator("failpoints")

@@ -230,6 +230,26 @@ async def test_other_encodings_are_refused_and_gzip_is_read(desk: RunningDesk) -
     assert strange.status == 415
     zipped = await desk.post(gzip.compress(raw), headers={**token, "content-encoding": "gzip"}, signed=False)
     assert zipped.status == 200
+    spoiled = await desk.post(raw, headers={**token, "content-encoding": "gzip"}, signed=False)
+    assert (spoiled.status, spoiled.document["code"]) == (415, "unsupported_encoding")
+
+
+@pytest.mark.parametrize(
+    "query", ["wait=0000000000000000000999999999", "after=10000000000000000000", "limit=0", "limit=501", "after=-1", "after=x",
+              "after=" + "9" * 4400],
+)  # fmt: skip
+async def test_numbers_out_of_their_range_are_named(desk: RunningDesk, query: str) -> None:
+    """However they are written."""
+    reply = await desk.get(f"/events?{query}")
+    assert (reply.status, reply.document["code"]) == (422, "invalid_input")
+    assert reply.document["errors"][0]["pointer"] == query.partition("=")[0]
+
+
+async def test_a_stream_cannot_be_asked_for_without_its_body(desk: RunningDesk) -> None:
+    """A HEAD that answered with events would spoil the connection for the next request."""
+    headers = {"authorization": f"Bearer {SECRETS['api_token']}", "accept": "text/event-stream"}
+    async with desk.session.head(f"{desk.url}/events", headers=headers) as response:
+        assert response.status == 405
 
 
 async def test_a_body_that_is_too_large_is_refused(start_desk: DeskFactory) -> None:

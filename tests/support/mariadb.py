@@ -30,34 +30,37 @@ def _program(*names: str) -> str:
 class MariaDB:
     """A server under ``base`` that can be killed and started again, with the same port and data."""
 
-    def __init__(self, base: Path, *options: str) -> None:
+    def __init__(self, base: Path, *options: str, user: str | None = None) -> None:
         self.base = base
+        self._user = user or getpass.getuser()
         self.port = free_port()
         self.url = f"mysql://root@127.0.0.1:{self.port}"
         self._options = options
         self._server: subprocess.Popen[bytes] | None = None
-        user = getpass.getuser()
         (base / "tmp").mkdir(parents=True)
+        if user is not None:
+            for path in (base, base / "tmp"):
+                shutil.chown(path, user)
         subprocess.run(
             [
-                _program("mariadb-install-db", "mysql_install_db"), "--no-defaults", f"--user={user}",
+                _program("mariadb-install-db", "mysql_install_db"), "--no-defaults", f"--user={self._user}",
                 f"--datadir={base / 'data'}", "--auth-root-authentication-method=normal", "--skip-test-db",
                 "--skip-name-resolve",
             ],
             check=True, capture_output=True,
         )  # fmt: skip
 
-    def start(self) -> None:
-        """Start the server, and wait until it serves."""
+    def start(self, *options: str) -> None:
+        """Start the server, with more options this time, and wait until it serves."""
         base = self.base
         with (base / "server.log").open("ab") as log:
             self._server = subprocess.Popen(
                 [
-                    _program("mariadbd", "mysqld"), "--no-defaults", f"--user={getpass.getuser()}",
+                    _program("mariadbd", "mysqld"), "--no-defaults", f"--user={self._user}",
                     f"--datadir={base / 'data'}", f"--socket={base / 's.sock'}", f"--port={self.port}",
                     "--bind-address=127.0.0.1", f"--tmpdir={base / 'tmp'}", f"--pid-file={base / 'pid'}",
                     "--skip-name-resolve", "--innodb-flush-log-at-trx-commit=1", "--character-set-server=utf8mb4",
-                    "--collation-server=utf8mb4_unicode_520_ci", *self._options,
+                    "--collation-server=utf8mb4_unicode_520_ci", *self._options, *options,
                 ],
                 stdout=log, stderr=log, stdin=subprocess.DEVNULL,
             )  # fmt: skip

@@ -6,6 +6,7 @@ do not arrive are made up for by the workers' regular look into the store, and t
 
 import asyncio
 import contextlib
+import itertools
 import json
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
@@ -36,14 +37,14 @@ Handler = Callable[[int], Awaitable[None]]
 
 
 class RabbitMQ:
-    """A connection that comes back by itself. Publishing never waits for it, and never fails.
+    """A connection that comes back by itself, to the next of several nodes. Publishing never waits for it, and never fails.
 
     ``connected`` and ``disconnected`` tell which it is. What cannot be published is told to ``fallback``: a worker in this
     process may hear it.
     """
 
     def __init__(self, url: str, *, fallback: Wakeups) -> None:
-        self._url = url
+        self._urls = itertools.cycle(part.strip() for part in url.split(","))
         self._fallback = fallback
         self._outbound: deque[tuple[str, int]] = deque(maxlen=MOST_WAITING)
         self._woken = asyncio.Event()
@@ -77,7 +78,7 @@ class RabbitMQ:
 
     @contextlib.asynccontextmanager
     async def _connected(self) -> AsyncIterator[aio_pika.Connection]:
-        connection = aio_pika.Connection(aio_pika.connection.make_url(self._url))
+        connection = aio_pika.Connection(aio_pika.connection.make_url(next(self._urls)))
         await connection.connect(timeout=PATIENCE_S)
         try:
             async with connection.channel() as channel:

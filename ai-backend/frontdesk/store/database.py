@@ -102,8 +102,10 @@ class Database:
                     connection = await stack.enter_async_context(self._begin())
                     return await work(connection)
             except (TimeoutError, PoolTimeoutError) as error:
+                _let_go()
                 raise UnavailableError("the database does not answer in time") from error
             except DBAPIError as error:
+                _let_go()
                 if attempt == WRITE_ATTEMPTS or not _worth_repeating(error):
                     raise _as_ours(error) from error
                 log.info("transaction_repeated", attempt=attempt, code=_code(error))
@@ -191,6 +193,7 @@ def _mysql_engine(url: URL, pool_size: int, isolation: str, clock: SharedClock) 
 async def _usable(connection: AsyncConnection) -> AsyncIterator[None]:
     """A connection that was left in the middle of an answer never goes back to the pool."""
     try:
+        _let_go()
         yield
     except Exception:
         raise
@@ -233,11 +236,25 @@ def translated() -> Iterator[None]:
     try:
         yield
     except DBAPIError as error:
+        _let_go()
         raise _as_ours(error) from error
     except (TimeoutError, PoolTimeoutError) as error:
+        _let_go()
         raise UnavailableError("the database does not answer in time") from error
     except OSError as error:
+        _let_go()
         raise UnavailableError("the database cannot be reached") from error
+
+
+def _let_go() -> None:
+    """End a task that is being cancelled.
+
+    The driver connects with ``asyncio.wait_for``, which in Python 3.11 forgets a cancellation that comes as it succeeds or
+    fails. A task that is to end would go on for ever, and whoever waits for its end as long.
+    """
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
 
 
 def _code(error: DBAPIError) -> int | None:
