@@ -8,7 +8,7 @@ NODE_MODULES := connector-node/node_modules
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PUPPETEER_SKIP_DOWNLOAD := 1
 
-.PHONY: chaos chaos-sabotage help up down status logs demo test quick lint bench lock clean servers browser
+.PHONY: chaos chaos-sabotage help up down status logs demo test quick lint bench bench-long lock clean servers browser
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -51,6 +51,9 @@ lint: $(VENV)/.dev $(NODE_MODULES)/.installed ## style, types
 
 bench: $(VENV)/.dev servers ## every measurement, as ratios within the same run
 	$(BIN)/python -m benchmarks
+
+bench-long: $(VENV)/.dev servers ## growth to ten million stored messages: half an hour, 20 GB of disk
+	$(BIN)/python -m benchmarks --long
 
 lock: $(VENV)/.dev ## renew the lock files
 	cd ai-backend && for extra in build dev; do \

@@ -103,9 +103,18 @@ async def answering(port: int, has_ended: Callable[[], bool]) -> None:
             await asyncio.sleep(0.05)
 
 
+async def at_rest(pid: int) -> None:
+    """Wait until a process that listens nowhere has started: until it does next to nothing."""
+    while True:
+        before = cpu_s(pid)
+        await asyncio.sleep(0.5)
+        if before and cpu_s(pid) - before < 0.03:
+            return
+
+
 def median(values: Sequence[float]) -> float:
     """The middle one."""
     return statistics.median(values)
 
 
-__all__ = ["Load", "answering", "cpu_s", "free_port", "load", "median", "peak_mib", "rendered", "served"]
+__all__ = ["Load", "answering", "at_rest", "cpu_s", "free_port", "load", "median", "peak_mib", "rendered", "served"]

@@ -6,19 +6,29 @@ import shutil
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pymysql
 from tests.support.desk import SECRETS, webhook, with_free_ports
-from tests.support.mariadb import new_mysql_database
+from tests.support.mariadb import async_url, new_mysql_database
 from tests.support.rabbitmq import RabbitMQNode
 
-from benchmarks.harness import cpu_s, free_port, load, peak_mib, rendered, served
+from benchmarks.harness import at_rest, cpu_s, free_port, load, median, peak_mib, rendered, served
+from frontdesk.channels.whatsapp_web import parse
 from frontdesk.config.manifests import load_manifests
+from frontdesk.queues.local import LocalWakeups
+from frontdesk.queues.rabbitmq import INCOMING, RabbitMQ
 from frontdesk.settings import ROOT
+from frontdesk.store import conversations
+from frontdesk.store.database import open_database
+from frontdesk.store.intake import Intake
+from frontdesk.store.schema import migrate
 
 CONNECTIONS = 32
+WARM_UP = 100
+WAKE_UPS = 200
 
 
 def texts(count: int, chats: int) -> list[bytes]:
@@ -61,6 +71,8 @@ async def desk(
             command = ("-m", "frontdesk", "worker")
             # A worker listens nowhere: the web process, which is there already, answers in its place.
             pids.append(await stack.enter_async_context(served(directory, port, *command, **environment)))
+        for pid in pids:
+            await at_rest(pid)
         yield port, pids
 
 
@@ -70,16 +82,45 @@ async def run(
     """Messages a second from the first request to the last stored route; CPU µs a message; peak MiB."""
     url = new_mysql_database(mysql)
     async with desk(directory, url, **options) as (port, pids):
-        await load(port, texts(count, chats)[: chats // 2 or 1], connections=1)
-        await _until(url, "processed", chats // 2 or 1)
+        first = min(chats // 2 or 1, WARM_UP)
+        await load(port, texts(count, chats)[:first], connections=1)
+        await _until(url, "processed", first)
         before = sum(cpu_s(pid) for pid in pids)
         began = time.perf_counter()
-        await load(port, texts(count, chats)[chats // 2 or 1 :], connections=connections)
+        await load(port, texts(count, chats)[first:], connections=connections)
         await _until(url, "processed", count)
         took = time.perf_counter() - began
         _check(url)
-        done = count - (chats // 2 or 1)
+        done = count - first
         return done / took, (sum(cpu_s(pid) for pid in pids) - before) / done * 1e6, max(peak_mib(pid) for pid in pids)
+
+
+async def wake_ups(rabbitmq: str, mysql: str, count: int) -> list[float]:
+    """Seconds from publishing to holding the conversation, one wake-up after the other."""
+    database = open_database(async_url(new_mysql_database(mysql)))
+    await migrate(database)
+    intake, claimed = Intake(database), asyncio.Queue[float]()
+
+    async def claim(_: int) -> None:
+        await conversations.claim(database, 1, now=database.now(), lease=timedelta(seconds=60))
+        claimed.put_nowait(time.perf_counter())
+
+    nobody = LocalWakeups(incoming=lambda: None, outgoing=lambda: None)
+    wakeups = RabbitMQ(rabbitmq, fallback=nobody)
+    running = asyncio.create_task(wakeups.run([(INCOMING, claim, 16)]))
+    await wakeups.connected.wait()
+    took = []
+    for number in range(count):
+        body = json.dumps(webhook(phone_number=f"+1555010{number:04}", history=[])).encode()
+        message = parse(body, account="main", now=database.now(), region=None, max_history_items=100)
+        (accepted,) = await intake.accept([message], now=database.now())
+        began = time.perf_counter()
+        wakeups.incoming([accepted.conversation_id])
+        took.append(await claimed.get() - began)
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    await database.close()
+    return took
 
 
 def _check(url: str) -> None:
@@ -119,6 +160,13 @@ async def measure(directory: Path, mysql: str, *, is_tiny: bool) -> list[tuple[s
         directory, mysql, count=60 if is_tiny else 2000, chats=100, connections=100, pause_s=1.0, concurrency=100
     )
     rows.append(("a model that takes 1 s, 100 chats", f"{rate:.0f}/s, peak {memory:.0f} MiB", "≥ 90/s"))
+    few = memory
+    waiting = 80 if is_tiny else 5000
+    rate, _, memory = await run(
+        directory, mysql, count=waiting, chats=waiting, connections=64, pause_s=1.0, concurrency=100
+    )
+    figure = f"{rate:.0f}/s, peak {memory:.0f} MiB ({memory / few:.2f} ×)"
+    rows.append((f"the same with {waiting:,} chats waiting at once", figure, "no growth"))
     node = RabbitMQNode(directory / "rabbitmq", epmd_port=free_port())
     try:
         node.launch()
@@ -130,6 +178,14 @@ async def measure(directory: Path, mysql: str, *, is_tiny: bool) -> list[tuple[s
             )  # fmt: skip
             figure = f"{rate:.0f}/s, {rate / embedded:.2f} × one process, CPU {cpu:.0f} µs a message"
             rows.append((f"pipeline, {workers} workers over RabbitMQ", figure, "–"))
+        took = await wake_ups(node.url, mysql, 10 if is_tiny else WAKE_UPS)
+        rows.append(
+            (
+                "from publishing a wake-up to the claim",
+                f"{median(took) * 1e3:.1f} ms, p95 {sorted(took)[len(took) * 19 // 20] * 1e3:.1f} ms",
+                "–",
+            )
+        )
     finally:
         node.close()
     return rows

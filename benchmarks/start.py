@@ -1,12 +1,17 @@
 """How long it takes to start, and what it costs to do nothing."""
 
 import asyncio
+import shutil
 import subprocess
 import sys
 import time
 from pathlib import Path
 
+from tests.support.desk import with_free_ports
+
 from benchmarks.harness import cpu_s, free_port, peak_mib, served
+from frontdesk.config.manifests import load_manifests
+from frontdesk.settings import ROOT
 
 IDLE_S = 10
 
@@ -25,7 +30,11 @@ async def measure(directory: Path) -> list[tuple[str, str, str]]:
     async with served(directory, port, "-m", "frontdesk", "serve", DATABASE_URL=url) as pid:
         rows.append(("frontdesk serve until it answers", f"{time.perf_counter() - began:.2f} s", "–"))
         rows.append(("idle backend", await _idle(pid), "< 0.5% of a core"))
-    async with served(directory, 8092, "-m", "frontdesk", "agents") as pid:
+    agents = directory / "agents"
+    shutil.copytree(ROOT / "agents", agents, ignore=shutil.ignore_patterns("__pycache__"))
+    with_free_ports(agents)
+    port = load_manifests(agents)[0].port
+    async with served(directory, port, "-m", "frontdesk", "agents", AGENTS_DIR=str(agents)) as pid:
         rows.append(("idle agents, one process", await _idle(pid), "< 0.5%, < 120 MiB"))
     return rows
 

@@ -32,16 +32,21 @@ def read_labelled(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
 
 
+def subject_of(item: dict[str, Any]) -> Subject:
+    """What an analyser is asked about a labelled message."""
+    history = tuple(
+        HistoryItem(sender=turn["from"], content=turn["text"], sent_at=None, from_us=turn["from"] == "us")
+        for turn in item.get("history", ())
+    )
+    return Subject(text=item["text"], history=history)
+
+
 async def evaluate(analyser: Analyser, labelled: Iterable[dict[str, Any]]) -> dict[str, Accuracy]:
     """Language → accuracy, and “all” for all of them together."""
     right: Counter[tuple[str, str]] = Counter()
     number: Counter[str] = Counter()
     for item in labelled:
-        history = tuple(
-            HistoryItem(sender=turn["from"], content=turn["text"], sent_at=None, from_us=turn["from"] == "us")
-            for turn in item.get("history", ())
-        )
-        values = (await analyser.judge(Subject(text=item["text"], history=history))).values
+        values = (await analyser.judge(subject_of(item))).values
         for group in ("all", item["lang"]):
             number[group] += 1
             right[group, "category"] += values["category"] == item["category"]

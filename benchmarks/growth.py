@@ -1,0 +1,209 @@
+"""What a full store costs: accepting, claiming, ``/stats`` and reading a history, with few and with many stored messages."""
+
+import asyncio
+import time
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import timedelta
+
+import pymysql
+from sqlalchemy import update
+from tests.support.mariadb import async_url, new_mysql_database
+
+from benchmarks.harness import median
+from frontdesk.domain.contacts import Identity
+from frontdesk.domain.messages import HistoryItem, IncomingMessage
+from frontdesk.store import conversations, messages, progress, stats
+from frontdesk.store.database import Database, open_database
+from frontdesk.store.intake import Intake
+from frontdesk.store.schema import migrate
+from frontdesk.store.tables import conversations as conversation_table
+
+PER_CHAT = 20
+PER_DAY = 1000
+CHUNK = 250_000
+ROUNDS = 15
+BATCH = 32
+LEASE = timedelta(seconds=60)
+# In order, for so many messages from {first} to {last}; {now} is the moment of loading, and a day holds PER_DAY of them.
+CHATS = (
+    "INSERT INTO contacts SELECT seq, 'Ada', 'en', {now}, {now} FROM seq_{first}_to_{last}",
+    "INSERT INTO contact_identities SELECT 'lid', CONCAT(seq, '@lid'), seq, {now} FROM seq_{first}_to_{last}",
+    (
+        "INSERT INTO conversations SELECT seq, 1, CONCAT('contact:', seq), seq, 'Ada', 0, {now}, {now}, 1, 1, 1, NULL, NULL"
+        " FROM seq_{first}_to_{last}"
+    ),
+)
+MESSAGES = (
+    (
+        "INSERT INTO webhook_messages SELECT seq, 1, CONCAT('old-', LPAD(seq, 9, '0')), {chat}, {chat}, {moment}, 'Ada', NULL,"
+        " CONCAT({chat}, '@lid'), 'Ada', REPEAT('a message of some length ', 3), 'chat', NULL, NULL, 0, 0, 0, 0,"
+        " UNHEX(MD5(seq)), 'processed', 1, NULL, NULL, {moment}, {moment}, NULL FROM seq_{first}_to_{last}"
+    ),
+    (
+        "INSERT INTO message_history SELECT {chat}, UNHEX(MD5(seq)), 'Ada', REPEAT('a line of the chat ', 3), {moment}, 'chat', 0"
+        " FROM seq_{first}_to_{last}"
+    ),
+    (
+        "INSERT INTO analytics_results SELECT seq, seq, 4, 'sales', 'neutral', 'medium', 1, '4_hours', '[]', 0.8, 'en',"
+        " REPEAT('x', 600), 'decisions', 'm', 1, 0, NULL, 1, 900, 0, 0, 9, 800, {moment} FROM seq_{first}_to_{last}"
+    ),
+    (
+        "INSERT INTO agent_routing SELECT seq, seq, 'business_workflow', 'manifest', 1, REPEAT('y', 300), 1, 20, {moment}"
+        " FROM seq_{first}_to_{last}"
+    ),
+    (
+        "INSERT INTO events SELECT seq, seq, 'message.received', 1, {chat}, seq, NULL, '{{}}', {moment}"
+        " FROM seq_{first}_to_{last}"
+    ),
+)
+
+
+def fill(url: str, count: int) -> None:
+    """Load so many processed messages, with what belongs to them, as fast as the server can make them up."""
+    port, _, name = url.rpartition(":")[2].partition("/")
+    connection = pymysql.connect(host="127.0.0.1", port=int(port), user="root", database=name, autocommit=True)
+    chats = max(count // PER_CHAT, 1)
+    parts = {
+        "now": "UTC_TIMESTAMP(6)",
+        "chat": f"1 + seq % {chats}",
+        "moment": f"UTC_TIMESTAMP(6) - INTERVAL ({count} - seq) * {86_400 / PER_DAY} SECOND",
+    }
+    with connection.cursor() as cursor:
+        cursor.execute("SET GLOBAL innodb_flush_log_at_trx_commit = 0")
+        cursor.execute("SET SESSION foreign_key_checks = 0, unique_checks = 0")
+        cursor.execute("INSERT INTO accounts VALUES (1, 'main', 'whatsapp_web', UTC_TIMESTAMP(6))")
+        for statements, most in ((CHATS, chats), (MESSAGES, count)):
+            for first in range(1, most + 1, CHUNK):
+                span = {"first": first, "last": min(first + CHUNK - 1, most)}
+                for statement in statements:
+                    cursor.execute(statement.format(**parts, **span))
+        cursor.execute(f"INSERT INTO counters VALUES ('events', {count}) ON DUPLICATE KEY UPDATE value = {count}")  # noqa: S608
+        cursor.execute("ANALYZE TABLE webhook_messages, analytics_results, agent_routing, conversations, events")
+        cursor.fetchall()
+        cursor.execute("SET GLOBAL innodb_flush_log_at_trx_commit = 1")
+    connection.close()
+
+
+class Store:
+    """A store with so many messages, and what is measured on it."""
+
+    def __init__(self, database: Database, count: int) -> None:
+        self._database, self._intake = database, Intake(database)
+        self._chats = max(count // PER_CHAT, 1)
+        self._turn = 0
+
+    async def accept(self) -> Sequence[int]:
+        """A batch of new messages of known chats, each with twenty lines of history."""
+        self._turn += 1
+        now = self._database.now()
+        batch = []
+        for number in range(BATCH):
+            chat = 1 + (self._turn * 7919 + number * 104_729) % self._chats
+            lines = tuple(
+                HistoryItem(sender="Ada", content=f"{self._turn} {number} line {n}", sent_at=now, type="chat")
+                for n in range(20)
+            )
+            batch.append(
+                IncomingMessage(
+                    account="main", message_id=f"new-{self._turn}-{number}", sent_at=now, chat_name="Ada", text="how much?",
+                    type="chat", identities=(Identity(kind="lid", value=f"{chat}@lid"),), sender_id=f"{chat}@lid",
+                    history=lines,
+                )
+            )  # fmt: skip
+        return [item.id for item in await self._intake.accept(batch, now=now)]
+
+    async def claim(self) -> list[conversations.Claim]:
+        """Sixteen conversations."""
+        return await conversations.claim(self._database, 16, now=self._database.now(), lease=LEASE)
+
+    async def release(self, claims: Sequence[conversations.Claim]) -> None:
+        """Give them back."""
+        await progress.store(
+            self._database, [progress.Released(claim=claim) for claim in claims], now=self._database.now()
+        )
+
+    async def stats(self) -> None:
+        """All that ``/stats`` asks for."""
+        since = self._database.now() - timedelta(hours=24)
+        await stats.counts(self._database, since=since)
+        await stats.usage(self._database, since=since)
+        await stats.durations(self._database, since=since)
+        await stats.waiting(self._database)
+
+    async def histories(self, ids: Sequence[int]) -> None:
+        """Messages with their histories, analyses and routes."""
+        for id_ in ids:
+            await messages.fetch(self._database, id_)
+
+
+async def measure_waiting(mysql: str, numbers: Sequence[int]) -> list[tuple[str, str, str]]:
+    """A claim where so many conversations wait."""
+    took: defaultdict[int, list[float]] = defaultdict(list)
+    stores: dict[int, Store] = {}
+    opened: list[Database] = []
+    for number in numbers:
+        url = new_mysql_database(mysql)
+        database = open_database(async_url(url))
+        await migrate(database)
+        await asyncio.to_thread(fill, url, number * PER_CHAT)
+        stores[number] = Store(database, number * PER_CHAT)
+        opened.append(database)
+        async with database.engine.begin() as connection:
+            await connection.execute(update(conversation_table).values(ready_at=database.now()))
+    for turn in range(ROUNDS + 3):
+        for number, store in stores.items():
+            began = time.perf_counter()
+            await store.claim()
+            if turn >= 3:
+                took[number].append(time.perf_counter() - began)
+    for database in opened:
+        await database.close()
+    base = median(took[numbers[0]])
+    figures = [
+        f"{number:,}: {median(took[number]) * 1e3:.1f} ms ({median(took[number]) / base:.2f} ×)" for number in numbers
+    ]
+    return [("claim 16, by conversations that wait", ", ".join(figures), "no growth")]
+
+
+async def measure(mysql: str, sizes: Sequence[int]) -> list[tuple[str, str, str]]:
+    """Rows of what, figure and target; rounds are interleaved between the sizes."""
+    stores: dict[int, Store] = {}
+    opened: list[Database] = []
+    for size in sizes:
+        url = new_mysql_database(mysql)
+        database = open_database(async_url(url))
+        await migrate(database)
+        await asyncio.to_thread(fill, url, size)
+        stores[size] = Store(database, size)
+        opened.append(database)
+    took: defaultdict[tuple[str, int], list[float]] = defaultdict(list)
+    for turn in range(ROUNDS + 3):
+        for size, store in stores.items():
+            marks = [time.perf_counter()]
+            ids = await store.accept()
+            marks.append(time.perf_counter())
+            claims = await store.claim()
+            marks.append(time.perf_counter())
+            await store.release(claims)
+            marks.append(time.perf_counter())
+            await store.stats()
+            marks.append(time.perf_counter())
+            await store.histories(ids[:8])
+            marks.append(time.perf_counter())
+            if turn >= 3:
+                names = ("accept 32", "claim 16", "release 16", "/stats", "read 8 histories")
+                for name, began, ended in zip(names, marks[:-1], marks[1:], strict=True):
+                    took[name, size].append(ended - began)
+    for database in opened:
+        await database.close()
+    small = sizes[0]
+    rows = []
+    for name in dict.fromkeys(name for name, _ in took):
+        base = median(took[name, small])
+        figures = [
+            f"{median(took[name, size]) * 1e3:.1f} ms ({median(took[name, size]) / base:.2f} ×)" for size in sizes
+        ]
+        shown = ", ".join(f"{size:,}: {figure}" for size, figure in zip(sizes, figures, strict=True))
+        rows.append((f"growth, {name}", shown, "≤ 1.5 × at 10 million"))
+    return rows
