@@ -1,6 +1,5 @@
 """``frontdesk``: one command, a module a task."""
 
-import asyncio
 import os
 import sys
 from collections.abc import Coroutine
@@ -11,6 +10,11 @@ import click
 from frontdesk import __version__
 from frontdesk.cli import agents, check, db, evaluate, retry, rules, send, serve, up, vip
 from frontdesk.domain.errors import FrontdeskError
+
+try:
+    from uvloop import run
+except ImportError:  # there is none for Windows
+    from asyncio import run  # type: ignore[assignment]
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -24,7 +28,7 @@ def main() -> None:
     try:
         result = cli(standalone_mode=False)
         if isinstance(result, Coroutine):
-            result = asyncio.run(result)
+            result = run(result)
     except click.exceptions.Abort:
         sys.exit(130)
     except click.ClickException as error:

@@ -12,7 +12,7 @@ from typing import Any, Literal
 import openai
 from openai import AsyncOpenAI, DefaultAioHttpClient, Omit, omit
 from openai.types import Decision
-from openai.types.decision_create_params import Question
+from openai.types.decision_create_params import DecisionCreateParams, Question
 from pydantic import BaseModel, ValidationError
 
 from frontdesk.domain.errors import AnalyserError, OverBudgetError
@@ -80,17 +80,17 @@ class ModelClient:
         Raises:
             AnalyserError: the provider gave no answer.
         """
+        body: DecisionCreateParams = {
+            "model": model,
+            "input": [{"role": "developer", "content": instructions}, {"role": "user", "content": transcript}],
+            "questions": questions,
+        }
         started = time.monotonic()
         with _Translated():
             async with asyncio.timeout(self._timeout_s):
-                answer = await self._sdk.decisions.create(
-                    model=model,
-                    input=[{"role": "developer", "content": instructions}, {"role": "user", "content": transcript}],
-                    questions=(),
-                    # The questions are the same with every call. As an extra the SDK takes them as they are; as an argument
-                    # it walks through them anew each time, for a millisecond.
-                    extra_body={"questions": questions},
-                    extra_headers=_headers(key),
+                # Not by decisions.create: it walks through every question anew with each call, for as long as all the rest.
+                answer = await self._sdk.post(
+                    "/decisions", cast_to=Decision, body=body, options={"headers": _headers(key)}
                 )
             usage = self._usage(
                 # The endpoint's output is free.

@@ -1,7 +1,6 @@
 """Conversations as leases: a worker claims one, works on its messages in order, and gives it back.
 
-``ready_at`` is when work is due and, while claimed, the end of the lease. ``version`` counts what arrived: a conversation
-that got news while it was claimed is ready again at once. Giving back is a step of :mod:`frontdesk.store.progress`.
+Giving back is a step of :mod:`frontdesk.store.progress`; the columns are told of in :mod:`frontdesk.store.leases`.
 """
 
 import secrets
@@ -10,9 +9,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import and_, case, literal_column, or_, select, update
+from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from frontdesk.store import leases
 from frontdesk.store.database import Database
 from frontdesk.store.tables import conversations
 
@@ -58,7 +58,7 @@ async def claim(database: Database, places: int, *, now: datetime, lease: timede
         await connection.execute(
             update(conversations)
             .where(conversations.c.id.in_(sorted(ids)))
-            .values(owner=token, claimed_version=conversations.c.version, ready_at=now + lease)
+            .values(leases.claimed(conversations, token=token, until=now + lease))
         )
         return [Claim(conversation_id=id_, token=token) for id_ in ids]
 
@@ -99,18 +99,7 @@ async def wake(connection: AsyncConnection, conversation_ids: Iterable[int], *, 
     """There is work for conversations: a part of the transaction that makes it. Their rows are locked by it, by id."""
     table = conversations
     await connection.execute(
-        update(table)
-        .where(table.c.id.in_(sorted(conversation_ids)))
-        .values(
-            # A literal: as a bound value MariaDB's driver turns it into text.
-            version=literal_column("version + 1"),
-            # A claimed conversation keeps its lease; one that waits for a retry need not wait with news.
-            ready_at=case(
-                (and_(table.c.owner.is_(None), or_(table.c.ready_at.is_(None), table.c.ready_at > now)), now),
-                else_=table.c.ready_at,
-            ),
-            **changes,
-        )
+        update(table).where(table.c.id.in_(sorted(conversation_ids))).values(leases.woken(table, now=now) | changes)
     )
 
 

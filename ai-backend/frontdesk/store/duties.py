@@ -4,9 +4,10 @@ import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, and_, case, insert, literal_column, or_, select, update
+from sqlalchemy import ColumnElement, and_, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from frontdesk.store import leases
 from frontdesk.store.database import Database
 from frontdesk.store.tables import duties
 
@@ -32,17 +33,7 @@ class Held:
 async def wake(connection: AsyncConnection, name: str, *, now: datetime) -> None:
     """There is something to do: a part of the transaction that makes it."""
     table = duties
-    changed = await connection.execute(
-        update(table)
-        .where(table.c.name == name)
-        .values(
-            version=literal_column("version + 1"),
-            ready_at=case(
-                (and_(table.c.owner.is_(None), or_(table.c.ready_at.is_(None), table.c.ready_at > now)), now),
-                else_=table.c.ready_at,
-            ),
-        )
-    )
+    changed = await connection.execute(update(table).where(table.c.name == name).values(leases.woken(table, now=now)))
     if not changed.rowcount:
         await connection.execute(insert(table).values(name=name, version=1, claimed_version=0, ready_at=now))
 
@@ -85,7 +76,7 @@ async def claim(database: Database, prefix: str, places: int, *, now: datetime, 
             await connection.execute(
                 update(table)
                 .where(table.c.name.in_(sorted(duty.name for duty in found)))
-                .values(owner=token, claimed_version=table.c.version, ready_at=now + lease)
+                .values(leases.claimed(table, token=token, until=now + lease))
             )
         return found
 
@@ -128,9 +119,7 @@ async def release(database: Database, duty: Duty, *, now: datetime, next_due: da
         earliest = max(now, paced or now)
         due = max(next_due, earliest) if next_due else None
         await connection.execute(
-            update(table)
-            .where(table.c.name == duty.name)
-            .values(owner=None, ready_at=case((table.c.version == table.c.claimed_version, due), else_=earliest))
+            update(table).where(table.c.name == duty.name).values(leases.given_back(table, due=due, with_news=earliest))
         )
 
     await database.write(work)

@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import and_, case, func, insert, or_, select, update
+from sqlalchemy import and_, func, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from frontdesk.domain.messages import Record
 from frontdesk.domain.routing import Route
-from frontdesk.store import events, messages
+from frontdesk.store import events, leases, messages
 from frontdesk.store.conversations import Claim
 from frontdesk.store.database import Database
 from frontdesk.store.messages import UNFINISHED, Judged
@@ -232,9 +232,7 @@ async def _release(connection: AsyncConnection, claims: Sequence[Claim], now: da
         groups[due.get(id_)].append(id_)
     for moment, alike in groups.items():
         await connection.execute(
-            update(table)
-            .where(table.c.id.in_(alike))
-            .values(ready_at=case((table.c.version == table.c.claimed_version, moment), else_=now), owner=None)
+            update(table).where(table.c.id.in_(alike)).values(leases.given_back(table, due=moment, with_news=now))
         )
 
 
