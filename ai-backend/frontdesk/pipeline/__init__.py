@@ -1,1 +1,1 @@
-"""Accept a message, then process it: what happens between the webhook and the answer."""
+"""Accept a message, process it, send what is in the outbox, and tell what happened."""
