@@ -2,10 +2,12 @@
 
 import asyncio
 import base64
+import contextlib
 import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from aiohttp import web
@@ -530,6 +532,41 @@ async def test_the_connector_is_asked_by_key() -> None:
         with pytest.raises(UnknownOutcomeError):
             await connector.find(OUTGOING)
     assert set(paths) == {"/messages/k%2F1"}
+
+
+async def test_both_sides_of_the_channel_mean_the_same(tmp_path: Path) -> None:
+    """The backend's half against the connector's own."""
+    process = await asyncio.create_subprocess_exec(
+        "node", str(Path(__file__).parents[1] / "support" / "connector_api.mjs"), str(tmp_path / "sends"), "t",
+        stdout=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    assert process.stdout is not None
+    connector = Connector(url=f"http://127.0.0.1:{int(await process.stdout.readline())}", token="t")
+
+    def outgoing(key: str, text: str, recipient: str = "15550100111@c.us") -> Outgoing:
+        return OUTGOING.model_copy(update={"channel_key": key, "text": text, "recipient": recipient})
+
+    first = await connector.send(outgoing("one", "hello"))
+    assert await connector.send(outgoing("one", "hello")) == first
+    assert await connector.find(outgoing("one", "hello")) == first
+    assert await connector.find(outgoing("never", "hello")) is None
+    with pytest.raises(ChannelRejectedError):
+        await connector.send(outgoing("one", "another text"))
+    # As long as the backend takes it, in any script, and to groups of all ages.
+    assert await connector.send(outgoing("long", "م" * 65_536))
+    assert await connector.send(outgoing("pictures", "🚲" * 65_536))
+    assert await connector.send(outgoing("group", "hello", "15550100111-1400000000@g.us"))
+    # What WhatsApp confirms late is unknown at first, and known then.
+    with pytest.raises(UnknownOutcomeError):
+        await connector.send(outgoing("slow", "slow"))
+    found: str | None = None
+    while found is None:
+        with contextlib.suppress(UnknownOutcomeError):
+            found = await connector.find(outgoing("slow", "slow"))
+    assert await connector.send(outgoing("slow", "slow")) == found
+    await connector.close()
+    process.kill()
+    await process.wait()
 
 
 async def test_a_connector_that_is_not_there_has_sent_nothing() -> None:
