@@ -47,6 +47,7 @@ async def _release(database: Database, held: conversations.Claim) -> bool:
     return is_held
 
 
+@pytest.mark.servers
 async def test_a_machine_whose_clock_is_wrong_goes_by_the_servers(mysql_server: str, tmp_path: Path) -> None:
     """Or two machines would disagree about who holds a lease."""
     url = new_mysql_database(mysql_server)
@@ -68,6 +69,7 @@ async def test_a_machine_whose_clock_is_wrong_goes_by_the_servers(mysql_server: 
     await database.close()
 
 
+@pytest.mark.servers
 async def test_who_is_cancelled_while_it_connects_ends(mysql_server: str) -> None:
     """A heartbeat that outlived its end once held the sending of an account for ever."""
     name = new_mysql_database(mysql_server).rpartition("/")[2]
@@ -89,6 +91,7 @@ async def test_who_is_cancelled_while_it_connects_ends(mysql_server: str) -> Non
         await database.close()
 
 
+@pytest.mark.servers
 async def test_a_stop_takes_less_than_ten_seconds_whoever_hangs(
     store_url: str, agents_dir: Path, tmp_path: Path
 ) -> None:

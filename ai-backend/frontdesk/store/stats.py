@@ -1,11 +1,11 @@
 """Counting: the last hours for ``/stats``, and hourly totals for reports."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, delete, func, insert, select
+from sqlalchemy import ColumnElement, FromClause, and_, delete, func, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from frontdesk.domain.usage import Usage
@@ -99,20 +99,26 @@ async def _counts(connection: AsyncConnection, since: datetime, until: datetime 
     span: ColumnElement[bool] = and_(message.c.created_at >= since, message.c.is_from_us.is_(False))
     if until is not None:
         span = and_(span, message.c.created_at < until)
-    found: defaultdict[str, dict[str, int]] = defaultdict(dict)
+    found: defaultdict[str, Counter[str]] = defaultdict(Counter)
 
-    async def count(metric: str, column: Any, source: Any) -> None:
-        rows = await connection.execute(select(column, func.count()).select_from(source).where(span).group_by(column))
-        for label, number in rows:
-            if label is not None:
-                found[metric][str(label)] = int(number)
+    async def count(source: FromClause, **metrics: ColumnElement[Any]) -> None:
+        """All metrics in one look at the rows: the combinations that occur are few."""
+        columns = metrics.values()
+        rows = await connection.execute(
+            select(func.count(), *columns).select_from(source).where(span).group_by(*columns)
+        )
+        for number, *labels in rows:
+            for metric, label in zip(metrics, labels, strict=True):
+                if label is not None:
+                    found[metric][str(label)] += int(number)
 
-    analysed = message.join(analysis, analysis.c.webhook_message_id == message.c.id)
-    routed = message.join(route, route.c.webhook_message_id == message.c.id)
-    await count("state", message.c.state, message)
-    await count("category", analysis.c.category, analysed)
-    await count("sentiment", analysis.c.sentiment, analysed)
-    await count("priority", analysis.c.priority_level, analysed)
-    await count("analyser", analysis.c.analyser, analysed)
-    await count("agent", route.c.agent, routed)
-    return dict(found)
+    await count(message, state=message.c.state)
+    await count(
+        message.join(analysis, analysis.c.webhook_message_id == message.c.id),
+        category=analysis.c.category,
+        sentiment=analysis.c.sentiment,
+        priority=analysis.c.priority_level,
+        analyser=analysis.c.analyser,
+    )
+    await count(message.join(route, route.c.webhook_message_id == message.c.id), agent=route.c.agent)
+    return {metric: dict(labels) for metric, labels in found.items()}
