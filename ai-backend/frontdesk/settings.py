@@ -93,6 +93,12 @@ class Settings(BaseSettings):
     embedded_worker: bool = Field(
         default=True, description="Work in the process of the backend; false where `frontdesk worker` does"
     )
+    worker_port: int | None = Field(
+        default=None,
+        ge=1,
+        le=65535,
+        description="Port of `frontdesk worker` for /metrics and /health; unset means none",
+    )
     rabbitmq_url: str | None = Field(
         default=None,
         description="amqp://user:password@host:5672/vhost wakes workers on other machines at once; the nodes of a cluster comma-separated",

@@ -3,9 +3,14 @@
 import json
 from datetime import UTC, datetime, timedelta
 
+import aiohttp
 import pytest
 from tests.support.desk import SECRETS, DeskFactory, RunningDesk, webhook
+from tests.support.processes import free_port
 
+from frontdesk.cli.serve import serving
+from frontdesk.web.auth import Gate
+from frontdesk.web.worker import build_worker_app
 from frontdesk.wire.signing import sign
 
 CLOSED = ("/stats", "/messages", "/messages/1", "/metrics", "/status", "/connector/settings", "/docs", "/openapi.json")
@@ -97,3 +102,17 @@ async def test_a_connector_learns_the_critical_groups(start_desk: DeskFactory) -
     desk: RunningDesk = await start_desk(critical_groups="Suppliers, 1@g.us")
     reply = await desk.get("/connector/settings", token=SECRETS["webhook_secret"])
     assert reply.document == {"critical_groups": ["suppliers", "1@g.us"]}
+
+
+async def test_a_worker_tells_its_metrics_to_who_may_know() -> None:
+    """And a sign of life to everybody."""
+    gate = Gate(api_token=SECRETS["api_token"], accounts={"main": SECRETS["webhook_secret"]})
+    port = free_port()
+    app = build_worker_app(gate, lambda: {"hub": True})
+    async with serving([(app, "127.0.0.1", port)]), aiohttp.ClientSession(f"http://127.0.0.1:{port}") as session:
+        async with session.get("/health") as reply:
+            assert (reply.status, await reply.json()) == (200, {"status": "ok"})
+        async with session.get("/metrics") as reply:
+            assert reply.status == 401
+        async with session.get("/metrics", headers={"authorization": f"Bearer {SECRETS['api_token']}"}) as reply:
+            assert 'frontdesk_breaker_open{service="hub"} 1.0' in await reply.text()

@@ -12,7 +12,7 @@ import click
 import structlog
 from aiohttp import web
 
-from frontdesk.bootstrap import backend, database_of
+from frontdesk.bootstrap import Pipeline, backend, database_of
 from frontdesk.bootstrap import worker as build_worker
 from frontdesk.domain.errors import UnavailableError
 from frontdesk.failpoints import configure_failpoints
@@ -21,6 +21,8 @@ from frontdesk.settings import Settings, load_settings
 from frontdesk.store.database import Database, NoDatabaseError
 from frontdesk.store.schema import is_current, migrate
 from frontdesk.telemetry import configure_traces
+from frontdesk.web.auth import Gate
+from frontdesk.web.worker import build_worker_app
 
 log = structlog.get_logger(__name__)
 
@@ -45,12 +47,20 @@ async def worker() -> None:
     settings = load_settings()
     await _prepare(settings)
     with configure_traces(settings.otel_exporter_otlp_endpoint, service="frontdesk-worker"):
-        async with build_worker(settings) as built:
+        async with build_worker(settings) as built, serving(_worker_sites(settings, built)):
             _settle()
             log.info("working", analyser=built.assessor.description, concurrency=settings.worker_concurrency)
             await until_stopped()
             log.info("stopping")
             built.stop()
+
+
+def _worker_sites(settings: Settings, built: Pipeline) -> list[tuple[web.Application, str, int]]:
+    if settings.worker_port is None:
+        return []
+    gate = Gate(api_token=settings.api_token, accounts=settings.accounts)
+    app = build_worker_app(gate, lambda: {"model": built.assessor.is_degraded, **built.dispatcher.left_alone()})
+    return [(app, settings.backend_host, settings.worker_port)]
 
 
 async def _prepare(settings: Settings) -> None:
