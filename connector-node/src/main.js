@@ -77,8 +77,10 @@ async function sendSamples (settings) {
     try {
       const answer = await post(payload, { url: settings.backendUrl, secret: settings.webhookSecret }, 'wait=25')
       const analysis = answer.analysis
-      const verdict = analysis ? `urgency ${analysis.urgency_score}, ${analysis.category}, ${analysis.sentiment} → ${answer.routing?.agent}` : 'accepted'
-      console.log(`✓ ${payload.current_message}\n  ${verdict}`)
+      const missed = answer.routing && !answer.routing.success
+      if (missed) failed += 1
+      const verdict = missed ? `no agent could be reached: ${answer.routing.reason}` : analysis ? `urgency ${analysis.urgency_score}, ${analysis.category}, ${analysis.sentiment} → ${answer.routing?.agent}` : 'accepted'
+      console.log(`${missed ? '✗' : '✓'} ${payload.current_message}\n  ${verdict}`)
     } catch (error) {
       failed += 1
       console.error(`✗ ${payload.current_message}\n  ${error instanceof Error ? error.message : error}`)

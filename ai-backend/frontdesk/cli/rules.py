@@ -26,6 +26,10 @@ def rule() -> None:
 @click.option("--group-only", is_flag=True)
 async def add(agent: str, **conditions: object) -> None:
     """Send messages for which all conditions hold to AGENT."""
+    if not any(conditions[name] for name in ("category", "keyword", "minimum_urgency", "vip_only", "group_only")):
+        raise click.UsageError(
+            "a rule without a condition would take every message: give one, or edit the agents' manifests"
+        )
     settings = load_settings()
     names = [manifest.name for manifest in load_manifests(settings.agents_dir)]
     if agent not in names:

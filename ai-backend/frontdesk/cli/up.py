@@ -139,7 +139,8 @@ def _pm2(settings: Settings, *arguments: str) -> str:
         [str(PM2), *arguments], cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=120
     )
     if done.returncode:
-        raise UnavailableError(f"pm2 {arguments[0]} failed: {(done.stderr or done.stdout).strip()[-400:]}")
+        # The reason stands first, the stack below it.
+        raise UnavailableError(f"pm2 {arguments[0]} failed: {(done.stderr or done.stdout).strip()[:400]}")
     return done.stdout
 
 

@@ -28,22 +28,26 @@ pytestmark = pytest.mark.sabotage
 
 
 @pytest.mark.parametrize("name", PATCHES)
-def test_the_storm_notices(name: str, tmp_path: Path) -> None:
+def test_the_storm_notices(name: str, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
     """A storm is chance: it may need more than one try, and never passes three times."""
     tree = tmp_path / "tree"
     shutil.copytree(
         ROOT, tree, symlinks=True, ignore=shutil.ignore_patterns(".git", ".venv", "node_modules", "var", "__pycache__")
     )
     subprocess.run(["patch", "-p1", "--fuzz=0", "-i", HERE / f"{name}.patch"], cwd=tree, check=True)
-    for turn in range(TRIES):
+    for _ in range(TRIES):
+        # A short path: the database's socket lies below it, and a socket's name has a hundred characters.
+        base = tmp_path_factory.mktemp("s") / "t"
         outcome = subprocess.run(
             [sys.executable, "-m", "pytest", "tests/chaos/test_chaos.py", "-q", "-p", "no:logging", "--chaos-seconds", SECONDS,
-             "--basetemp", str(tmp_path / f"storm-{turn}")],
+             "--basetemp", str(base)],
             cwd=tree, env={**os.environ, "PYTHONPATH": f"{tree / 'ai-backend'}:{tree}"}, capture_output=True, text=True, check=False,
         )  # fmt: skip
         assert outcome.returncode in {0, 1}, outcome.stdout[-3000:]
         if outcome.returncode:
-            (found,) = (tmp_path / f"storm-{turn}").glob("*/wrongs.txt")
+            # pytest keeps a link to the latest directory beside it.
+            found = next(base.glob("*/wrongs.txt"), None)
+            assert found is not None, outcome.stdout[-3000:]
             wrongs = found.read_text(encoding="utf-8")
             assert re.search(PATCHES[name], wrongs), wrongs[:3000]
             return
