@@ -3,10 +3,13 @@
 import asyncio
 from pathlib import Path
 
+import click
+import pytest
 from aiohttp import web
 from tests.support.desk import DeskFactory, RunningDesk, webhook
 from tests.support.processes import free_port
 
+from frontdesk.cli.rules import add
 from frontdesk.config.manifests import load_manifests
 from frontdesk.domain.agents import AgentReply
 from frontdesk.domain.routing import Rule
@@ -158,3 +161,19 @@ def _move(folder: Path, *, port: int | None = None) -> None:
         f"port = {port or free_port()}" if line.startswith("port") else line for line in path.read_text().splitlines()
     ]
     path.write_text("\n".join(lines) + "\n")
+
+
+async def test_a_rule_that_would_take_every_message_is_refused() -> None:
+    """It is a slip: the manifests have been written for a reason."""
+    callback = add.callback
+    assert callback is not None
+    with pytest.raises(click.UsageError, match="condition"):
+        await callback(
+            agent="hub",
+            position=100,
+            category=None,
+            keyword=None,
+            minimum_urgency=None,
+            vip_only=False,
+            group_only=False,
+        )
