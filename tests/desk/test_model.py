@@ -144,6 +144,30 @@ async def test_what_rules_judged_in_an_outage_is_judged_again(start_desk: DeskFa
     assert (await desk.get("/stats")).document["waiting"]["to_rerate"] == 0
 
 
+async def test_an_outage_however_long_costs_no_message_its_second_judgement(
+    start_desk: DeskFactory, openai: FakeOpenAI
+) -> None:
+    """A provider that is away says nothing about the message it is asked with."""
+    openai.failure = _status(500)
+    desk: RunningDesk = await start_desk(
+        **KEY, openai_base_url=openai.base_url, analyser="decisions", with_agents=False, breaker_failures=1,
+        breaker_pause_s=0.05, rerate_interval_s=3600.0,
+    )  # fmt: skip
+    await desk.post(webhook("Where is my order?"))
+
+    async def left_alone() -> None:
+        while desk.backend.desk.assessor.is_degraded:
+            await desk.backend.desk.completions.wait(-1, timeout_s=0.01)
+
+    for _ in range(12):
+        await left_alone()
+        assert not await desk.backend.processor.rerate_oldest()
+    openai.failure = lambda _: None
+    await left_alone()
+    assert await desk.backend.processor.rerate_oldest()
+    assert (await desk.get("/stats")).document["waiting"]["to_rerate"] == 0
+
+
 async def test_words_that_are_cut_off_leave_the_rating(start_desk: DeskFactory, openai: FakeOpenAI) -> None:
     """Half an answer is no answer, and the other half of the work stands."""
     openai.truncated = True
