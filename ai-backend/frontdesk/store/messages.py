@@ -7,7 +7,7 @@ from datetime import datetime
 from itertools import takewhile
 from typing import Any
 
-from sqlalchemy import Row, and_, literal_column, select, union_all, update
+from sqlalchemy import Row, and_, literal_column, select, true, union_all, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from frontdesk.domain.analysis import Analysis
@@ -222,7 +222,7 @@ async def to_rerate(database: Database, *, limit: int) -> Sequence[int]:
     async with database.read() as connection:
         rows = await connection.execute(
             select(table.c.webhook_message_id)
-            .where(table.c.rerate_due.is_(True), table.c.revision < MAX_REVISIONS)
+            .where(table.c.rerate_due == true(), table.c.revision < MAX_REVISIONS)
             # One that failed again goes to the end, so that it does not hold up the others.
             .order_by(table.c.revision, table.c.id)
             .limit(limit)
