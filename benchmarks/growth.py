@@ -85,6 +85,15 @@ def fill(url: str, count: int) -> None:
     connection.close()
 
 
+async def filled(mysql: str, count: int) -> Database:
+    """A database of its own with so many messages."""
+    url = new_mysql_database(mysql)
+    database = open_database(async_url(url))
+    await migrate(database)
+    await asyncio.to_thread(fill, url, count)
+    return database
+
+
 class Store:
     """A store with so many messages, and what is measured on it."""
 
@@ -143,10 +152,7 @@ async def measure_waiting(mysql: str, numbers: Sequence[int]) -> list[tuple[str,
     stores: dict[int, Store] = {}
     opened: list[Database] = []
     for number in numbers:
-        url = new_mysql_database(mysql)
-        database = open_database(async_url(url))
-        await migrate(database)
-        await asyncio.to_thread(fill, url, number * PER_CHAT)
+        database = await filled(mysql, number * PER_CHAT)
         stores[number] = Store(database, number * PER_CHAT)
         opened.append(database)
         async with database.engine.begin() as connection:
@@ -171,10 +177,7 @@ async def measure(mysql: str, sizes: Sequence[int]) -> list[tuple[str, str, str]
     stores: dict[int, Store] = {}
     opened: list[Database] = []
     for size in sizes:
-        url = new_mysql_database(mysql)
-        database = open_database(async_url(url))
-        await migrate(database)
-        await asyncio.to_thread(fill, url, size)
+        database = await filled(mysql, size)
         stores[size] = Store(database, size)
         opened.append(database)
     took: defaultdict[tuple[str, int], list[float]] = defaultdict(list)

@@ -77,6 +77,14 @@ class Post:
         await self.deliverer.deliver_due(asyncio.Event())
         return [item.text for item in self.channel.sent]
 
+    async def begun_elsewhere(self) -> tuple[duties.Duty, Outgoing]:
+        """Another process has noted that it sends the next message, and is not heard of again."""
+        (duty,) = await duties.claim(self.database, outbox.SENDING, 1, now=NOW, lease=timedelta(seconds=20))
+        outgoing = await outbox.next_to_send(self.database, int(duty.name.partition(":")[2]), now=NOW)
+        assert outgoing is not None
+        assert await outbox.mark(self.database, duty, outgoing, "sending", now=NOW, attempts=1)
+        return duty, outgoing
+
     async def channel_key(self, id_: int) -> str:
         """What a message is called to the channel."""
         found = await outbox.fetch(self.database, id_)
@@ -117,10 +125,7 @@ async def test_who_takes_over_a_message_that_was_being_sent_asks_first(database:
     """The sender died between sending and noting it: nobody gets the message twice."""
     post = Post(database)
     id_ = await post.write(await post.conversation(), "hello")
-    (duty,) = await duties.claim(database, outbox.SENDING, 1, now=NOW, lease=timedelta(seconds=20))
-    outgoing = await outbox.next_to_send(database, int(duty.name.partition(":")[2]), now=NOW)
-    assert outgoing is not None
-    assert await outbox.mark(database, duty, outgoing, "sending", now=NOW, attempts=1)
+    _, outgoing = await post.begun_elsewhere()
     await post.channel.send(outgoing)
     assert await post.deliver() == ["hello"]  # the dead one's lease
     post.clock.pass_by(seconds=21)
@@ -133,10 +138,7 @@ async def test_who_takes_over_a_message_that_never_left_sends_it(database: Datab
     """The sender died between noting and sending: somebody gets the message."""
     post = Post(database)
     id_ = await post.write(await post.conversation(), "hello")
-    (duty,) = await duties.claim(database, outbox.SENDING, 1, now=NOW, lease=timedelta(seconds=20))
-    outgoing = await outbox.next_to_send(database, int(duty.name.partition(":")[2]), now=NOW)
-    assert outgoing is not None
-    assert await outbox.mark(database, duty, outgoing, "sending", now=NOW, attempts=1)
+    duty, outgoing = await post.begun_elsewhere()
     post.clock.pass_by(seconds=21)
     assert await post.deliver() == ["hello"]
     assert await post.state(id_) == "sent"
@@ -147,11 +149,8 @@ async def test_who_slept_through_half_a_lease_does_not_send(database: Database) 
     """The next one may have asked the channel in the meantime, and have been told that nothing was sent."""
     post = Post(database, lease_s=0.4)
     id_ = await post.write(await post.conversation(), "hello")
-    (duty,) = await duties.claim(database, outbox.SENDING, 1, now=NOW, lease=timedelta(seconds=1))
-    outgoing = await outbox.next_to_send(database, int(duty.name.partition(":")[2]), now=NOW)
-    assert outgoing is not None
-    assert await outbox.mark(database, duty, outgoing, "sending", now=NOW, attempts=1)
-    post.clock.pass_by(seconds=2)
+    duty, _ = await post.begun_elsewhere()
+    post.clock.pass_by(seconds=21)
     stopped = asyncio.Event()
 
     async def keep_waiting(connection: AsyncConnection) -> None:
