@@ -1,4 +1,4 @@
-// The three processes of the desk, for PM2. `make up` starts them under a PM2 of their own (var/pm2), so that nobody
+// The processes of the desk, for PM2: backend, agents, and a connector for each account. `make up` starts them under a PM2 of their own (var/pm2), so that nobody
 // else's applications are touched. Settings come from .env, which each process reads by itself.
 const path = require('node:path')
 
@@ -29,17 +29,30 @@ function frontdesk (name, args) {
   }
 }
 
+// The accounts of EXTRA_ACCOUNTS (name=secret, comma-separated), apart from the main one.
+function extraAccounts () {
+  const settings = { ...process.env }
+  require(path.join(root, 'connector-node', 'node_modules', 'dotenv')).config({ path: path.join(root, '.env'), processEnv: settings, quiet: true })
+  return (settings.EXTRA_ACCOUNTS || '').split(',').map((pair) => pair.split('=')[0].trim()).filter(Boolean)
+}
+
+function connector (account) {
+  const name = account === 'main' ? 'connector' : `connector-${account}`
+  return {
+    ...common,
+    name: `frontdesk-${name}`,
+    script: path.join(root, 'connector-node', 'src', 'main.js'),
+    interpreter: process.execPath,
+    env: { WA_ACCOUNT: account },
+    out_file: path.join(varDir, 'log', `${name}.log`),
+    error_file: path.join(varDir, 'log', `${name}.log`)
+  }
+}
+
 module.exports = {
   apps: [
     frontdesk('backend', ['serve']),
     frontdesk('agents', ['agents']),
-    {
-      ...common,
-      name: 'frontdesk-connector',
-      script: path.join(root, 'connector-node', 'src', 'main.js'),
-      interpreter: process.execPath,
-      out_file: path.join(varDir, 'log', 'connector.log'),
-      error_file: path.join(varDir, 'log', 'connector.log')
-    }
+    ...['main', ...extraAccounts()].map(connector)
   ]
 }

@@ -93,6 +93,20 @@ CREATE TABLE system_stats (
 	PRIMARY KEY (day, hour, metric, label)
 )ENGINE=InnoDB CHARSET=utf8mb4 COLLATE utf8mb4_bin;
 
+CREATE TABLE attachments (
+	account_id INTEGER NOT NULL,
+	message_id VARBINARY(255) NOT NULL,
+	sha256 VARBINARY(32) NOT NULL,
+	size BIGINT NOT NULL,
+	mimetype VARCHAR(128) NOT NULL,
+	filename VARCHAR(255),
+	created_at DATETIME(6) NOT NULL,
+	PRIMARY KEY (account_id, message_id),
+	FOREIGN KEY(account_id) REFERENCES accounts (id)
+)ENGINE=InnoDB CHARSET=utf8mb4 COLLATE utf8mb4_bin;
+
+CREATE INDEX ix_attachments_sha256 ON attachments (sha256);
+
 CREATE TABLE contact_identities (
 	kind VARBINARY(16) NOT NULL,
 	value VARBINARY(255) NOT NULL,
@@ -127,6 +141,31 @@ CREATE TABLE conversations (
 CREATE INDEX ix_conversations_contact_id ON conversations (contact_id);
 
 CREATE INDEX ix_conversations_lane_ready_at ON conversations (lane, ready_at);
+
+CREATE TABLE message_changes (
+	id BIGINT NOT NULL AUTO_INCREMENT,
+	account_id INTEGER NOT NULL,
+	message_id VARBINARY(255) NOT NULL,
+	kind VARCHAR(16) NOT NULL,
+	content MEDIUMTEXT,
+	replaced MEDIUMTEXT,
+	sender_id VARBINARY(255),
+	is_from_us BOOL NOT NULL,
+	changed_at DATETIME(6) NOT NULL,
+	digest VARBINARY(16) NOT NULL,
+	PRIMARY KEY (id),
+	CONSTRAINT uq_message_changes_account_id_message_id_digest UNIQUE (account_id, message_id, digest),
+	FOREIGN KEY(account_id) REFERENCES accounts (id)
+)ENGINE=InnoDB CHARSET=utf8mb4 COLLATE utf8mb4_bin;
+
+CREATE TABLE sessions (
+	account_id INTEGER NOT NULL,
+	state VARCHAR(16) NOT NULL,
+	reason TEXT,
+	changed_at DATETIME(6) NOT NULL,
+	PRIMARY KEY (account_id),
+	FOREIGN KEY(account_id) REFERENCES accounts (id)
+)ENGINE=InnoDB CHARSET=utf8mb4 COLLATE utf8mb4_bin;
 
 CREATE TABLE message_history (
 	conversation_id BIGINT NOT NULL,
@@ -201,6 +240,7 @@ CREATE TABLE webhook_messages (
 	created_at DATETIME(6) NOT NULL,
 	processed_at DATETIME(6),
 	trace VARBINARY(64),
+	is_forwarded BOOL,
 	PRIMARY KEY (id),
 	CONSTRAINT uq_webhook_messages_account_id_message_id UNIQUE (account_id, message_id),
 	FOREIGN KEY(account_id) REFERENCES accounts (id),
@@ -272,4 +312,4 @@ CREATE TABLE alembic_version (
 	PRIMARY KEY (version_num)
 );
 
-INSERT INTO alembic_version (version_num) VALUES ('0002');
+INSERT INTO alembic_version (version_num) VALUES ('0003');

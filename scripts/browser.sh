@@ -2,8 +2,8 @@
 # Makes sure that there is a Chromium or Chrome: the system's first, then Debian's package, then puppeteer's own download.
 set -euo pipefail
 
-[ -n "${WA_BROWSER:-}" ] && exit 0
-if [ -f .env ] && grep -qE '^WA_BROWSER=.+' .env; then exit 0; fi
+[ -n "${CHROME_BIN:-}" ] && exit 0
+if [ -f .env ] && grep -qE '^CHROME_BIN=.+' .env; then exit 0; fi
 for name in chromium chromium-browser google-chrome google-chrome-stable chrome; do
   command -v "$name" > /dev/null && exit 0
 done

@@ -1,21 +1,21 @@
 """The only file that builds the concrete parts and wires them."""
 
 import asyncio
-import os
-import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 
-import structlog
 from aiohttp import web
 
+from frontdesk import background
 from frontdesk.agentkit.agent import Writer, load_agent
 from frontdesk.agentkit.hub import Hub
 from frontdesk.agentkit.service import AgentService, Answering
-from frontdesk.channels.whatsapp_web import Connector, address_of
+from frontdesk.channels.connector import Connectors
+from frontdesk.channels.whatsapp_web import address_of
 from frontdesk.config.business import load_business
 from frontdesk.config.manifests import load_manifests
 from frontdesk.desk import seeding
@@ -24,6 +24,7 @@ from frontdesk.domain.agents import Manifest
 from frontdesk.domain.business import Business
 from frontdesk.domain.errors import ConfigurationError
 from frontdesk.domain.ports import Analyser, Wakeups
+from frontdesk.media.files import MEBIBYTE, MediaFiles
 from frontdesk.model.analysers import DecisionsAnalyser, chat_analyser, words_analyser
 from frontdesk.model.client import ModelClient, Style
 from frontdesk.model.prices import price_table
@@ -36,7 +37,8 @@ from frontdesk.pipeline.worker import Worker
 from frontdesk.queues.local import LocalWakeups
 from frontdesk.queues.rabbitmq import INCOMING, OUTGOING, RabbitMQ
 from frontdesk.routing.dispatch import Dispatcher
-from frontdesk.settings import MAIN_ACCOUNT, ROOT, Settings
+from frontdesk.settings import ROOT, Settings
+from frontdesk.store import changes
 from frontdesk.store.database import Database, open_database
 from frontdesk.triage.assess import Assessor
 from frontdesk.triage.rules import RulesAnalyser
@@ -46,11 +48,7 @@ from frontdesk.web.desk import Desk
 from frontdesk.wire.breaker import Breaker
 from frontdesk.wire.calls import SignedCaller
 
-log = structlog.get_logger(__name__)
-
 Clock = Callable[[], datetime]
-
-STOP_PATIENCE_S = 9
 
 EXAMPLE_BUSINESS = ROOT / "business.example.toml"
 
@@ -139,6 +137,17 @@ def assessor_of(settings: Settings, business: Business, client: ModelClient | No
     )
 
 
+def media_of(settings: Settings, database: Database) -> MediaFiles:
+    """Where files are kept."""
+    return MediaFiles(
+        settings.var_dir / "media",
+        max_bytes=settings.max_media_bytes,
+        quota_bytes=settings.media_quota_mb * MEBIBYTE,
+        min_free_bytes=settings.media_min_free_mb * MEBIBYTE,
+        stored_bytes=partial(changes.stored_bytes, database),
+    )
+
+
 @dataclass(kw_only=True)
 class Pipeline:
     """The parts that take messages through the stages and to their recipients, wired."""
@@ -148,7 +157,7 @@ class Pipeline:
     business: Business
     assessor: Assessor
     dispatcher: Dispatcher
-    connector: Connector
+    connectors: Connectors
     completions: Completions
     feed: Feed
     processor: Processor
@@ -198,8 +207,8 @@ async def _pipeline(settings: Settings, clock: Clock | None, *, works: bool = Tr
             secret=settings.agent_secret, timeout_s=settings.agent_timeout_s, attempts=settings.agent_attempts
         )
         stack.push_async_callback(caller.close)
-        connector = Connector(url=settings.connector_url, token=settings.connector_token)
-        stack.push_async_callback(connector.close)
+        connectors = Connectors(settings.connector_urls, token=settings.connector_token)
+        stack.push_async_callback(connectors.close)
         manifests = load_manifests(settings.agents_dir)
         dispatcher = Dispatcher(manifests, caller, {item.name: _breaker(item.name, settings) for item in manifests})
         assessor = assessor_of(settings, business, client, warm=works)
@@ -218,7 +227,7 @@ async def _pipeline(settings: Settings, clock: Clock | None, *, works: bool = Tr
         )
         deliverer = Deliverer(
             database=database,
-            channel=connector,
+            channel=connectors,
             business=business,
             send_per_minute=settings.send_per_minute,
             max_attempts=settings.max_attempts,
@@ -240,8 +249,8 @@ async def _pipeline(settings: Settings, clock: Clock | None, *, works: bool = Tr
             clock=clock,
         )
         running = asyncio.create_task(feed.run())
-        running.add_done_callback(_part_ended)
-        stack.push_async_callback(_finished, running)
+        running.add_done_callback(background.part_ended)
+        stack.push_async_callback(background.finished, running)
         stack.callback(feed.stop)
         yield Pipeline(
             clock=clock,
@@ -249,7 +258,7 @@ async def _pipeline(settings: Settings, clock: Clock | None, *, works: bool = Tr
             business=business,
             assessor=assessor,
             dispatcher=dispatcher,
-            connector=connector,
+            connectors=connectors,
             completions=completions,
             feed=feed,
             processor=processor,
@@ -269,12 +278,12 @@ async def _working(built: Pipeline, settings: Settings, rabbitmq: RabbitMQ | Non
 
     async with AsyncExitStack() as stack:
         running = asyncio.create_task(built.worker.run())
-        running.add_done_callback(_part_ended)
-        stack.push_async_callback(_finished, running)
+        running.add_done_callback(background.part_ended)
+        stack.push_async_callback(background.finished, running)
         if rabbitmq is not None:
             consumers = ((INCOMING, work, settings.worker_concurrency), (OUTGOING, send, 1))
             consuming = asyncio.create_task(rabbitmq.run(consumers))
-            stack.push_async_callback(_cancelled, consuming)
+            stack.push_async_callback(background.cancelled, consuming)
         stack.callback(built.worker.stop)
         yield
 
@@ -314,7 +323,7 @@ async def backend(settings: Settings, *, clock: Clock | None = None) -> AsyncIte
         )
         sender = Sender(
             database=built.database,
-            account=MAIN_ACCOUNT,
+            accounts=settings.accounts.keys(),
             address_of=address_of,
             wakeups=wakeups,
             announce=built.feed.announce,
@@ -325,7 +334,8 @@ async def backend(settings: Settings, *, clock: Clock | None = None) -> AsyncIte
             database=built.database,
             assessor=built.assessor,
             dispatcher=built.dispatcher,
-            connector=built.connector,
+            connectors=built.connectors,
+            media=media_of(settings, built.database),
             completions=built.completions,
             acceptor=acceptor,
             sender=sender,
@@ -337,28 +347,9 @@ async def backend(settings: Settings, *, clock: Clock | None = None) -> AsyncIte
         if settings.embedded_worker:
             await stack.enter_async_context(_working(built, settings, rabbitmq))
         elif rabbitmq is not None:
-            stack.push_async_callback(_cancelled, asyncio.create_task(rabbitmq.run()))
+            stack.push_async_callback(background.cancelled, asyncio.create_task(rabbitmq.run()))
         stack.push_async_callback(acceptor.close)
         yield Backend(app=build_app(desk), desk=desk, pipeline=built)
-
-
-def _part_ended(running: asyncio.Task[None]) -> None:
-    """A backend that takes messages and never works on them is worse than one that is started anew."""
-    if not running.cancelled() and (error := running.exception()) is not None:
-        log.critical("part_ended", exc_info=error)
-        os.kill(os.getpid(), signal.SIGTERM)
-
-
-async def _finished(running: asyncio.Task[None]) -> None:
-    """Wait for what was told to stop; what cannot, because a server hangs, is left behind."""
-    _, late = await asyncio.wait([running], timeout=STOP_PATIENCE_S)
-    if late:
-        log.warning("part_left_behind", part=running.get_coro().__qualname__)  # type: ignore[union-attr]
-
-
-async def _cancelled(running: asyncio.Task[None]) -> None:
-    running.cancel()
-    await _finished(running)
 
 
 @asynccontextmanager

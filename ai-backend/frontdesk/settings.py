@@ -9,7 +9,7 @@ import re
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -40,7 +40,9 @@ class Settings(BaseSettings):
     )
     agent_secret: str = Field(description="Signs what the backend asks the agents")
     connector_token: str = Field(min_length=16, description="Bearer token of the connector's own API")
-    extra_accounts: str = Field(default="", description="More accounts, as name=secret, comma-separated")
+    extra_accounts: str = Field(
+        default="", description="More accounts, as name=secret, comma-separated; each gets a connector of its own"
+    )
 
     # Where everything is
     backend_host: str = Field(default="127.0.0.1", description="Address that the backend listens on")
@@ -61,6 +63,11 @@ class Settings(BaseSettings):
     db_password: str = Field(default="", description="Its password")
     db_name: str = Field(default="frontdesk", description="Name of the database")
     db_pool_size: int = Field(default=10, ge=1, le=200, description="Connections kept open to MySQL")
+
+    # Files that messages bring
+    max_media_bytes: int = Field(default=67_108_864, ge=0, description="Largest file that is kept")
+    media_quota_mb: int = Field(default=10_240, ge=0, description="What all files may take together, in MiB")
+    media_min_free_mb: int = Field(default=1024, ge=0, description="What must stay free of the disk, in MiB")
 
     # The model
     openai_api_key: str | None = Field(default=None, description="Without it triage and agents answer by rules")
@@ -191,6 +198,17 @@ class Settings(BaseSettings):
     def accounts(self) -> dict[str, str]:
         """Account → its secret; ``main`` is the one of ``WEBHOOK_SECRET``."""
         return {MAIN_ACCOUNT: self.webhook_secret, **dict(_pairs(self.extra_accounts))}
+
+    @cached_property
+    def connector_urls(self) -> dict[str, str]:
+        """Account → its connector's API: ports are counted up from the main account's, in the order of the settings."""
+        parts = urlsplit(self.connector_url)
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+        host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
+        return {
+            account: parts._replace(netloc=f"{host}:{port + place}").geturl()
+            for place, account in enumerate(self.accounts)
+        }
 
     @cached_property
     def store_url(self) -> str:

@@ -1,108 +1,77 @@
-/** The connector's own API, for the backend: state, QR code, send a text. Loopback and a bearer token. */
+/** The connector's own API, for the backend: state, QR code, sending, the session. Loopback and a bearer token. */
 import { randomUUID, timingSafeEqual } from 'node:crypto'
 import http from 'node:http'
-import { messageId } from './identity.js'
+import qrcode from 'qrcode'
+import { Problem } from './problem.js'
 import { OtherContent, UnknownOutcome } from './sends.js'
-import { within } from './within.js'
+import { traced } from './tracing.js'
 
-const MAX_BODY = 1024 * 1024
+const MEBIBYTE = 1024 * 1024
 const MAX_CHARACTERS = 65_536
-const SLOW = 'WhatsApp Web did not answer in time'
-
-class Problem extends Error {
-  /**
-   * @param {number} status
-   * @param {string} code
-   * @param {string} detail
-   * @param {Record<string, string>} [headers]
-   */
-  constructor (status, code, detail, headers = {}) {
-    super(detail)
-    this.status = status
-    this.code = code
-    this.headers = headers
-    /** The text certainly did not leave: the same key may be tried again. */
-    this.notSent = true
-  }
-}
 
 /**
  * @typedef {object} Parts
  * @property {import('./session.js').Session} session
- * @property {import('./delivery.js').Delivery} delivery
- * @property {import('./spool.js').Spool} spool
- * @property {import('./sends.js').Sends} sends
+ * @property {import('./sender.js').Sender} sender
+ * @property {() => object} status what /status tells apart from the session
+ * @property {import('./metrics.js').Metrics} metrics
  * @property {import('pino').Logger} log
  */
+
+/** @typedef {[number, object | string | Buffer, string?]} Answer status, and a document or something of a content type */
 
 /**
  * @param {import('./settings.js').Settings} settings
  * @param {Parts} parts
  * @returns {http.Server}
  */
-export function createApi (settings, { session, delivery, spool, sends, log }) {
-  /** @type {number[]} */
-  const sent = []
-
-  /**
-   * @param {string} chat
-   * @param {string} text
-   */
-  async function send (chat, text) {
-    const client = session.client
-    if (session.state !== 'ready' || !client) throw new Problem(503, 'not_ready', 'WhatsApp is not connected', { 'retry-after': '10' })
-    const now = Date.now()
-    while (sent.length && sent[0] < now - 60_000) sent.shift()
-    if (sent.length >= settings.sendPerMinute) {
-      throw new Problem(429, 'too_many', 'this account has sent enough for a minute', { 'retry-after': String(Math.ceil((sent[0] + 60_000 - now) / 1000)) })
-    }
-    // Counted before it is sent: requests that wait for the page at the same time count, too.
-    sent.push(now)
-    const isKnown = !chat.endsWith('@c.us') || await within(settings.callTimeoutMs, client.getNumberId(chat), SLOW).catch((error) => {
-      log.warn({ reason: String(error) }, 'number_not_looked_up')
-      throw new Problem(503, 'not_ready', 'WhatsApp Web does not answer', { 'retry-after': '10' })
-    })
-    if (!isKnown) throw new Problem(422, 'number_not_on_whatsapp', 'this number is not on WhatsApp')
-    // Sending marks the chat as read by default; only an answer of a person or an agent should. Without waiting for the server
-    // a text that is only in the page would count as sent.
-    const message = await client.sendMessage(chat, text, { sendSeen: false, waitUntilMsgSent: true })
-    if (!message) throw new Problem(502, 'not_sent', 'WhatsApp Web did not take the message')
-    return messageId(/** @type {any} */ (message.id))
-  }
-
-  /** @type {Record<string, (request: http.IncomingMessage) => Promise<[number, object]>>} */
+export function createApi (settings, { session, sender, status, metrics, log }) {
+  /** @type {Record<string, (request: http.IncomingMessage) => Promise<Answer>>} */
   const routes = {
     'GET /health': async () => [200, { status: 'ok' }],
+    'GET /metrics': async () => [200, await metrics.text(), 'text/plain; version=0.0.4; charset=utf-8'],
     'GET /status': async () => [200, {
+      account: settings.account,
       state: session.state,
       qr: session.qr,
+      pairing_code: session.pairingCode,
       me: session.me,
       since: session.since.toISOString(),
       reason: session.reason,
-      spooled: delivery.waiting,
-      refused: spool.refused
+      history: session.history,
+      ...status()
     }],
-    'GET /qr': async () => {
+    'GET /qr': async (request) => {
       if (!session.qr) throw new Problem(404, 'no_qr', 'there is no code to scan at the moment')
-      return [200, { qr: session.qr }]
+      return drawn(session.qr, new URL(request.url ?? '/', 'http://localhost').searchParams.get('format') ?? 'json')
+    },
+    'POST /session/restart': async () => {
+      session.renew('a new start was asked for').catch((error) => log.error({ reason: error }, 'restart_failed'))
+      return [202, { status: 'restarting' }]
+    },
+    'POST /session/logout': async () => {
+      await session.logout()
+      return [202, { status: 'unlinked' }]
+    },
+    'POST /session/pairing-code': async (request) => {
+      const { phone_number: number } = await readJson(request, MEBIBYTE)
+      const digits = typeof number === 'string' ? number.replace(/[\s().+-]/g, '') : ''
+      if (!/^\d{7,15}$/.test(digits)) throw new Problem(422, 'invalid_input', 'phone_number: must be a number with its country code, as +1 555 0100')
+      return [200, { code: await session.pair(digits) }]
     },
     'POST /messages': async (request) => {
-      const { chat_id: chat, text } = await readJson(request)
-      if (typeof chat !== 'string' || !/^\d[\d-]*@(c\.us|lid|g\.us)$/.test(chat)) throw new Problem(422, 'invalid_input', 'chat_id: must be an id such as 15550100@c.us')
-      if (typeof text !== 'string' || !text.trim() || [...text].length > MAX_CHARACTERS) throw new Problem(422, 'invalid_input', `text: must be a text of at most ${MAX_CHARACTERS} characters`)
+      const wanted = checked(await readJson(request, MEBIBYTE + Math.ceil(settings.maxMediaBytes * 4 / 3)), settings)
       const key = String(request.headers['idempotency-key'] ?? '').trim() || randomUUID()
-      const id = await sends.once(key, JSON.stringify([chat, text]), () => send(chat, text)).catch((error) => {
+      const carrier = { traceparent: /** @type {string | undefined} */ (request.headers.traceparent) }
+      const id = await traced('send by WhatsApp', () => sender.send(key, wanted), carrier).catch((error) => {
         if (error instanceof OtherContent) throw new Problem(409, 'conflict', 'this key was used for another text or chat')
         if (!(error instanceof UnknownOutcome)) throw error
-        log.warn({ reason: String(error.cause ?? 'this process ended while it was sending') }, 'send_unclear')
+        log.warn({ reason: error.cause ?? 'this process ended while it was sending' }, 'send_unclear')
         throw new Problem(504, 'unknown_outcome', 'WhatsApp did not confirm; the message may have been sent')
       })
       return [201, { message_id: id }]
     },
-    'GET /messages/': async (request) => {
-      const found = await sends.find(unescaped(path(request).slice('/messages/'.length)))
-      return [200, found ?? { state: 'not_sent' }]
-    }
+    'GET /messages/': async (request) => [200, await sender.find(unescaped(path(request).slice('/messages/'.length)))]
   }
 
   return http.createServer(async (request, response) => {
@@ -110,15 +79,52 @@ export function createApi (settings, { session, delivery, spool, sends, log }) {
     try {
       if (!(route in routes)) throw new Problem(404, 'not_found', 'there is nothing at this address')
       if (route !== 'GET /health') checkToken(request, settings.token)
-      const [status, document] = await routes[route](request)
-      answer(response, status, document)
+      const [status, content, type] = await routes[route](request)
+      answer(response, status, content, type)
     } catch (error) {
       const problem = error instanceof Problem ? error : new Problem(500, 'error', 'something went wrong here; it has been logged')
-      if (problem !== error) log.error({ route, reason: String(error) }, 'request_failed')
+      if (problem !== error) log.error({ route, reason: error }, 'request_failed')
       for (const [name, value] of Object.entries(problem.headers)) response.setHeader(name, value)
       answer(response, problem.status, { title: problem.code, status: problem.status, code: problem.code, detail: problem.message })
     }
   })
+}
+
+/**
+ * @param {any} document
+ * @param {import('./settings.js').Settings} settings
+ * @returns {import('./sender.js').Request}
+ */
+function checked ({ chat_id: chat, text, reply_to: replyTo, media, typing }, { maxMediaBytes }) {
+  const wrong = (/** @type {string} */ detail) => new Problem(422, 'invalid_input', detail)
+  if (typeof chat !== 'string' || !/^\d[\d-]*@(c\.us|lid|g\.us)$/.test(chat)) throw wrong('chat_id: must be an id such as 15550100@c.us')
+  if (media !== undefined) {
+    const isWhole = media && typeof media === 'object' && typeof media.mimetype === 'string' && /^[\w-]+\/[\w.+-]+(; *codecs=[\w.-]+)?$/.test(media.mimetype) &&
+      typeof media.data === 'string' && /^[A-Za-z0-9+/]+={0,2}$/.test(media.data) && (media.filename === undefined || typeof media.filename === 'string')
+    if (!isWhole) throw wrong('media: must have mimetype, data (base64) and may have filename')
+    if (media.data.length * 3 / 4 > maxMediaBytes + 2) throw new Problem(413, 'body_too_large', `media: may have at most ${maxMediaBytes} bytes`)
+  }
+  const words = text ?? (media ? '' : undefined)
+  if (typeof words !== 'string' || [...words].length > MAX_CHARACTERS || !(media || words.trim())) throw wrong(`text: must be a text of at most ${MAX_CHARACTERS} characters`)
+  if (replyTo !== undefined && (typeof replyTo !== 'string' || !replyTo)) throw wrong('reply_to: must be the id of a message')
+  if (typing !== undefined && typeof typing !== 'boolean') throw wrong('typing: must be true or false')
+  const { mimetype, data, filename, voice } = media ?? {}
+  return { chat, text: words, ...(replyTo && { reply_to: replyTo }), ...(media && { media: { mimetype, data, filename, voice: voice === true } }), typing }
+}
+
+/**
+ * @param {string} code
+ * @param {string} format
+ * @returns {Promise<Answer>}
+ */
+async function drawn (code, format) {
+  switch (format) {
+    case 'json': return [200, { qr: code }]
+    case 'png': return [200, await qrcode.toBuffer(code, { margin: 2, scale: 8 }), 'image/png']
+    case 'svg': return [200, await qrcode.toString(code, { type: 'svg', margin: 2 }), 'image/svg+xml']
+    case 'text': return [200, await qrcode.toString(code, { type: 'utf8' }), 'text/plain; charset=utf-8']
+    default: throw new Problem(422, 'invalid_input', 'format: must be json, png, svg or text')
+  }
 }
 
 /** @param {string} text */
@@ -149,14 +155,15 @@ function checkToken (request, token) {
 
 /**
  * @param {http.IncomingMessage} request
+ * @param {number} limit
  * @returns {Promise<any>}
  */
-async function readJson (request) {
+async function readJson (request, limit) {
   const parts = []
   let size = 0
   for await (const part of request) {
     size += part.length
-    if (size > MAX_BODY) throw new Problem(413, 'body_too_large', 'the body is too large')
+    if (size > limit) throw new Problem(413, 'body_too_large', 'the body is too large')
     parts.push(part)
   }
   try {
@@ -169,9 +176,10 @@ async function readJson (request) {
 /**
  * @param {http.ServerResponse} response
  * @param {number} status
- * @param {object} document
+ * @param {object | string | Buffer} content
+ * @param {string} [type]
  */
-function answer (response, status, document) {
-  const type = status >= 400 ? 'application/problem+json' : 'application/json'
-  response.writeHead(status, { 'content-type': type, 'cache-control': 'no-store' }).end(JSON.stringify(document))
+function answer (response, status, content, type) {
+  const kind = type ?? (status >= 400 ? 'application/problem+json' : 'application/json')
+  response.writeHead(status, { 'content-type': kind, 'cache-control': 'no-store' }).end(type ? content : JSON.stringify(content))
 }

@@ -5,6 +5,8 @@ const LONGEST_NAME = 255
 const LONGEST_TEXT = 100_000
 /** Bytes, well below the backend's default of a mebibyte. */
 const LARGEST_PAYLOAD = 800_000
+/** The type that a message gets here whose text WhatsApp could not decrypt. */
+export const UNREADABLE = 'unreadable'
 const MEDIA_KINDS = new Set(['image', 'video', 'audio', 'ptt', 'document', 'sticker', 'album'])
 
 /**
@@ -24,6 +26,7 @@ const MEDIA_KINDS = new Set(['image', 'video', 'audio', 'ptt', 'document', 'stic
  * @property {object | null} [media]
  * @property {object | null} [quoted]
  * @property {boolean} [from_me]
+ * @property {boolean} [forwarded]
  */
 
 /**
@@ -63,6 +66,7 @@ export function payloadOf (message, around, { historyLimit }) {
     message_type: message.type,
     media: mediaOf(message),
     quoted: quotedOf(data),
+    ...(message.isForwarded && { forwarded: true }),
     ...(message.fromMe ? ownMessage(message, around) : {})
   })
 }
@@ -111,19 +115,57 @@ export function senderOf (message) {
 }
 
 /**
+ * What a message says, in text: of what is no text, its parts between brackets.
  * @param {import('whatsapp-web.js').Message} message
  * @returns {string}
  */
-function textOf (message) {
-  if (message.type === 'vcard' || message.type === 'multi_vcard') {
-    const names = message.vCards.map((card) => /^FN:(.*)$/m.exec(card ?? '')?.[1]?.trim()).filter(Boolean)
-    return `[contact${names.length ? `: ${names.join(', ')}` : ''}]`
+export function textOf (message) {
+  const data = /** @type {any} */ (message).rawData ?? {}
+  switch (String(message.type)) {
+    case 'vcard':
+    case 'multi_vcard':
+      return noted('contact', message.vCards.map((card) => /^FN:(.*)$/m.exec(card ?? '')?.[1]?.trim()).filter(Boolean).join(', '))
+    case 'location': {
+      const { latitude, longitude, name, address } = /** @type {any} */ (message.location ?? {})
+      return noted('location', [name, address, latitude === undefined ? '' : `${latitude},${longitude}`].filter(Boolean).join(', '))
+    }
+    case 'poll_creation':
+      return noted('poll', [data.pollName, ...(data.pollOptions ?? []).map((/** @type {any} */ option) => `– ${option.name}`)].join('\n'))
+    case 'buttons_response':
+    case 'template_button_reply':
+      return data.selectedDisplayText || data.body || message.body || ''
+    case 'list_response':
+      return [data.listResponse?.title, data.listResponse?.description].filter(Boolean).join('\n') || message.body || ''
+    case 'groups_v4_invite':
+      return noted('group invitation', data.inviteGrpName)
+    case 'order':
+      return noted('order', [data.orderTitle ?? data.itemCount, message.body].filter(Boolean).join(': '))
+    case 'product':
+      return noted('product', [data.title, data.description].filter(Boolean).join(': '))
+    case 'payment':
+      return noted('payment', data.paymentNoteMsg?.body)
+    case 'scheduled_event_creation':
+    case 'event_creation':
+      return noted('event', [data.eventName, data.eventDescription].filter(Boolean).join(': '))
+    case UNREADABLE:
+      return '[message that could not be read here: it is on the phone]'
+    default:
+      return message.body || (isViewOnce(message) ? '[to be seen once: it is on the phone]' : '')
   }
-  if (message.type === 'location' && message.location) {
-    const { latitude, longitude, name, address } = /** @type {any} */ (message.location)
-    return `[location: ${[name, address, `${latitude},${longitude}`].filter(Boolean).join(', ')}]`
-  }
-  return message.body ?? ''
+}
+
+/**
+ * @param {string} what
+ * @param {string | undefined} details
+ */
+function noted (what, details) {
+  return `[${what}${details ? `: ${details}` : ''}]`
+}
+
+/** @param {import('whatsapp-web.js').Message} message */
+function isViewOnce (message) {
+  const data = /** @type {any} */ (message).rawData ?? {}
+  return Boolean(data.isViewOnce || data.viewOnce || String(data.subtype ?? '').includes('view_once'))
 }
 
 /** @param {import('whatsapp-web.js').Message} message */
@@ -137,7 +179,9 @@ function mediaOf (message) {
     mimetype: data.mimetype ? cut(data.mimetype, LONGEST_NAME) : null,
     filename: data.filename ? cut(data.filename, LONGEST_NAME) : null,
     size: Number.isSafeInteger(size) && size >= 0 ? size : null,
-    duration_s: Number.isFinite(duration) && duration >= 0 ? duration : null
+    duration_s: Number.isFinite(duration) && duration >= 0 ? duration : null,
+    // A linked device does not get what may be seen once.
+    status: isViewOnce(message) ? 'view_once' : message.hasMedia ? 'pending' : 'unavailable'
   }
 }
 

@@ -1,101 +1,145 @@
-/** Delivers the spool to the backend: signed, one message at a time per chat, for as long as it takes. */
-import { randomBytes } from 'node:crypto'
-import { setTimeout } from 'node:timers/promises'
+/** Delivers the spool to the backend: one entry at a time per chat, in order, for as long as it takes. */
+import { EventEmitter, once } from 'node:events'
 import PQueue from 'p-queue'
-import pRetry, { AbortError } from 'p-retry'
-import { signed } from './signed.js'
+import pRetry from 'p-retry'
+import { AwayError, post, RefusedError } from './backend.js'
+import { traced } from './tracing.js'
 
-/** Refusals that can end: the rest of the 4xx are for good. */
-export const TEMPORARY = new Set([401, 403, 404, 408, 409, 425, 429])
 const AT_ONCE = 8
-
-export class RefusedError extends Error {}
+/** The queue of what the session tells of itself. */
+export const STATUS = 'status'
+/** Where each kind of entry is posted, and what names its request. */
+const PLACES = {
+  message: { path: '/webhook', headers: { prefer: 'respond-async' } },
+  change: { path: '/webhook/changes', headers: {} },
+  acknowledgement: { path: '/outbox/acknowledgements', headers: {} },
+  status: { path: '/connector/status', headers: {} }
+}
 
 /**
  * @typedef {object} Options
  * @property {import('./spool.js').Spool} spool
- * @property {string} url of the backend
- * @property {string} secret
+ * @property {import('./backend.js').Backend} backend
+ * @property {import('./metrics.js').Metrics} metrics
  * @property {import('pino').Logger} log
  * @property {number} [minTimeoutMs] first pause before a repeat
  * @property {number} [maxTimeoutMs] longest pause
- * @property {number} [requestTimeoutMs]
  */
+
+/** @typedef {import('./spool.js').Entry} Entry */
+/** @typedef {Pick<Entry, 'kind' | 'chat' | 'held' | 'group'> & { name: string, id: string }} Left an entry of an earlier run; `id` is that of the message that it is about */
 
 export class Delivery {
   #options
   #queue = new PQueue({ concurrency: AT_ONCE })
-  /** @type {Map<string, string[]>} chat → names of its waiting messages, in order */
+  /** @type {Map<string, string[]>} chat → names of its waiting entries, in order */
   #waiting = new Map()
+  #events = new EventEmitter()
   #stopped = new AbortController()
 
   /** @param {Options} options */
   constructor (options) {
-    this.#options = { minTimeoutMs: 500, maxTimeoutMs: 30_000, requestTimeoutMs: 30_000, ...options }
+    this.#options = { minTimeoutMs: 500, maxTimeoutMs: 30_000, ...options }
   }
 
-  /** @returns {number} how many messages wait */
+  /** @returns {number} how many entries wait to be posted, the session's own news apart */
   get waiting () {
-    return [...this.#waiting.values()].reduce((sum, names) => sum + names.length, 0)
+    return [...this.#waiting].reduce((sum, [chat, names]) => sum + (chat === STATUS ? 0 : names.length), 0)
   }
 
-  /** @returns {Promise<import('./spool.js').Entry[]>} what was left behind, oldest first; what cannot be read is put aside */
+  /** @returns {Promise<Left[]>} what was left behind, oldest first; what cannot be read is put aside */
   async leftBehind () {
     const { spool, log } = this.#options
     const entries = []
     for (const name of spool.names()) {
       try {
-        entries.push({ ...await spool.read(name), name })
+        // Without what was written: days of it may lie here.
+        const { kind, chat, held, group, body } = await spool.read(name)
+        entries.push({ name, kind, chat, held, group, id: String(body.message_id) })
       } catch (error) {
-        log.error({ name, reason: String(error) }, 'spool_file_unreadable')
-        await spool.refuse(name, 'the file cannot be read').catch((reason) => log.error({ name, reason: String(reason) }, 'spool_file_stuck'))
+        log.error({ name, reason: error }, 'spool_file_unreadable')
+        await spool.refuse(name, 'the file cannot be read').catch((reason) => log.error({ name, reason }, 'spool_file_stuck'))
       }
     }
     return entries
   }
 
   /**
-   * Keep a message on disk before anything else is done with it. A disk that does not take it is tried again.
-   * @param {string} chat
-   * @param {import('./capture.js').Payload} payload
+   * Keep an entry on disk before anything else is done with it. A disk that does not take it is tried again.
+   * @param {Entry} entry
    * @returns {Promise<string>} the name to deliver or drop it by
    */
-  async keep (chat, payload) {
-    return pRetry(() => this.#options.spool.add({ chat, payload }), {
+  async keep (entry) {
+    return pRetry(() => this.#options.spool.add(entry), {
       retries: Number.POSITIVE_INFINITY,
       minTimeout: this.#options.minTimeoutMs,
       maxTimeout: this.#options.maxTimeoutMs,
       signal: this.#stopped.signal,
-      onFailedAttempt: ({ error }) => this.#options.log.error({ message: payload.message_id, reason: error.message }, 'disk_refuses')
+      onFailedAttempt: ({ error }) => this.#options.log.error({ message: entry.body.message_id, reason: error }, 'disk_refuses')
     })
   }
 
   /**
-   * Write down what was learned about a kept message since.
    * @param {string} name
-   * @param {string} chat
-   * @param {import('./capture.js').Payload} payload
+   * @returns {Promise<Entry>}
    */
-  async complete (name, chat, payload) {
+  read (name) {
+    return this.#options.spool.read(name)
+  }
+
+  /**
+   * Write down what was learned about a kept entry since.
+   * @param {string} name
+   * @param {Entry} entry
+   */
+  async complete (name, entry) {
     try {
-      await this.#options.spool.replace(name, { chat, payload })
+      await this.#options.spool.replace(name, entry)
     } catch (error) {
       // What was kept first stands: the text without its surroundings.
-      this.#options.log.error({ message: payload.message_id, reason: String(error) }, 'disk_refuses')
+      this.#options.log.error({ message: entry.body.message_id, reason: error }, 'disk_refuses')
     }
   }
 
   /**
-   * Deliver a kept message as soon as its chat's turn comes.
+   * Put an entry that was held back behind those that were missed before it, also for a later run.
+   * @param {string} name
+   * @param {Entry} entry
+   * @returns {Promise<string>} its new name; a crash in between leaves both
+   */
+  async release (name, entry) {
+    const { held: _, ...free } = entry
+    const later = await this.keep(free)
+    await this.#options.spool.remove(name)
+    return later
+  }
+
+  /**
+   * Deliver a kept entry as soon as its chat's turn comes.
    * @param {string} name
    * @param {string} chat
    */
   deliver (name, chat) {
-    this.#enqueue(chat, name)
+    const names = this.#waiting.get(chat)
+    if (names) {
+      names.push(name)
+      return
+    }
+    this.#waiting.set(chat, [name])
+    this.#enqueue(chat, 0)
   }
 
   /**
-   * A kept message turned out not to be wanted.
+   * Keep and deliver.
+   * @param {Entry} entry
+   * @returns {Promise<void>} resolves when it is on disk
+   */
+  async add (entry) {
+    this.deliver(await this.keep(entry), entry.chat)
+  }
+
+  /**
+   * A kept entry turned out not to be wanted.
    * @param {string} name
    */
   async drop (name) {
@@ -104,7 +148,7 @@ export class Delivery {
 
   /** @returns {Promise<void>} resolves when nothing waits */
   async idle () {
-    await this.#queue.onIdle()
+    if (this.#waiting.size) await once(this.#events, 'idle')
   }
 
   /** Deliver nothing more; what waits stays on disk. */
@@ -115,95 +159,72 @@ export class Delivery {
 
   /**
    * @param {string} chat
-   * @param {string} name
+   * @param {number} failures of its first entry, so far
    */
-  #enqueue (chat, name) {
-    const names = this.#waiting.get(chat)
-    if (names) {
-      names.push(name)
-      return
-    }
-    this.#waiting.set(chat, [name])
-    this.#queue.add(() => this.#drain(chat)).catch((error) => {
-      if (!this.#stopped.signal.aborted) this.#options.log.error({ reason: String(error) }, 'delivery_failed')
+  #enqueue (chat, failures) {
+    this.#queue.add(() => this.#drain(chat, failures)).catch((error) => {
+      if (!this.#stopped.signal.aborted) this.#options.log.error({ reason: error }, 'delivery_failed')
     })
   }
 
-  /** @param {string} chat */
-  async #drain (chat) {
+  /**
+   * @param {string} chat
+   * @param {number} failures
+   */
+  async #drain (chat, failures) {
+    const { spool, log } = this.#options
     const names = this.#waiting.get(chat) ?? []
     while (names.length && !this.#stopped.signal.aborted) {
       try {
         await this.#deliverOne(names[0])
-        names.shift()
+        failures = 0
       } catch (error) {
         if (this.#stopped.signal.aborted) return
-        if (/** @type {NodeJS.ErrnoException} */ (error).code === 'ENOENT' || error instanceof SyntaxError) {
-          // Removed or damaged by hand: nothing that waiting could bring back.
-          this.#options.log.error({ name: names[0], reason: String(error) }, 'spool_file_lost')
-          await this.#options.spool.refuse(names[0], 'the file cannot be read').catch(() => {})
-          names.shift()
-          continue
+        if (/** @type {NodeJS.ErrnoException} */ (error).code !== 'ENOENT' && !(error instanceof SyntaxError)) {
+          log.warn({ failures: failures + 1, reason: error }, error instanceof AwayError ? 'backend_away' : 'delivery_failed')
+          // The entry stays first in its chat, and others get the place meanwhile.
+          setTimeout(() => { if (!this.#stopped.signal.aborted) this.#enqueue(chat, failures + 1) }, this.#pause(error, failures)).unref()
+          return
         }
-        // The disk, not the backend: the message stays first, and its chat is not given up.
-        this.#options.log.error({ name: names[0], reason: String(error) }, 'delivery_failed')
-        await setTimeout(this.#options.maxTimeoutMs, undefined, { signal: this.#stopped.signal, ref: false }).catch(() => {})
+        // Removed or damaged by hand: nothing that waiting could bring back.
+        log.error({ name: names[0], reason: error }, 'spool_file_lost')
+        await spool.refuse(names[0], 'the file cannot be read').catch(() => {})
       }
+      names.shift()
     }
     this.#waiting.delete(chat)
+    if (!this.#waiting.size) this.#events.emit('idle')
+  }
+
+  /**
+   * @param {unknown} error
+   * @param {number} failures
+   * @returns {number} milliseconds
+   */
+  #pause (error, failures) {
+    const { minTimeoutMs, maxTimeoutMs } = this.#options
+    const grown = Math.min(Number(maxTimeoutMs), Number(minTimeoutMs) * 2 ** Math.min(failures, 20)) * (0.75 + Math.random() / 2)
+    return Math.max(grown, error instanceof AwayError ? error.retryAfterMs ?? 0 : 0)
   }
 
   /** @param {string} name */
   async #deliverOne (name) {
-    const { spool, log } = this.#options
-    const { payload } = await spool.read(name)
+    const { spool, backend, log, metrics } = this.#options
+    const { kind, body } = await spool.read(name)
+    const started = performance.now()
     try {
-      await pRetry(() => post(payload, this.#options), {
-        retries: Number.POSITIVE_INFINITY,
-        minTimeout: this.#options.minTimeoutMs,
-        maxTimeout: this.#options.maxTimeoutMs,
-        randomize: true,
-        signal: this.#stopped.signal,
-        onFailedAttempt: ({ error, attemptNumber }) => {
-          if (!(error instanceof RefusedError)) log.warn({ attempt: attemptNumber, reason: error.message }, 'backend_away')
-        }
-      })
+      const place = PLACES[kind]
+      if (!place) throw new RefusedError(`nothing is known of a ${kind}`)
+      const id = body.message_id ?? `${kind}-${body.at}`
+      await traced(`deliver ${kind}`, (headers) => post(backend, place.path, id, body, { ...place.headers, ...headers }))
       await spool.remove(name)
-      log.info({ message: payload.message_id }, 'message_delivered')
+      metrics.delivered(kind, (performance.now() - started) / 1000)
+      log.info({ message: body.message_id }, `${kind}_delivered`)
     } catch (error) {
       if (!(error instanceof RefusedError)) throw error
-      log.error({ message: payload.message_id, reason: error.message }, 'message_refused')
+      log.error({ message: body.message_id, reason: error }, `${kind}_refused`)
+      metrics.refused(kind)
       await spool.refuse(name, error.message)
     }
   }
-}
-
-/** @returns {string} a W3C traceparent: the trace of a message begins here */
-function newTrace () {
-  return `00-${randomBytes(16).toString('hex')}-${randomBytes(8).toString('hex')}-01`
-}
-
-/**
- * Post one message; the backend has committed it when this resolves.
- * @param {import('./capture.js').Payload} payload
- * @param {{ url: string, secret: string, requestTimeoutMs?: number }} options
- * @param {string} [prefer] an RFC 7240 preference
- * @returns {Promise<any>} the backend's answer
- */
-export async function post (payload, { url, secret, requestTimeoutMs = 30_000 }, prefer = 'respond-async') {
-  // Lone surrogates cannot be sent as UTF-8, and the signature must be over what is sent.
-  const body = Buffer.from(JSON.stringify(payload)).toString()
-  const response = await fetch(`${url}/webhook`, {
-    method: 'POST',
-    body,
-    signal: AbortSignal.timeout(requestTimeoutMs),
-    headers: { prefer, traceparent: newTrace(), ...signed(secret, payload.message_id, body) }
-  }).catch((error) => { throw new Error(`the backend cannot be reached (${error.cause?.code ?? error.name})`) })
-  const text = await response.text()
-  if (response.ok) return JSON.parse(text)
-  const reason = `the backend answered ${response.status}: ${text.slice(0, 500)}`
-  if (response.status >= 400 && response.status < 500 && !TEMPORARY.has(response.status)) {
-    throw new AbortError(new RefusedError(reason))
-  }
-  throw new Error(reason)
 }

@@ -15,7 +15,6 @@ const NOTICES = new Set([
  */
 export function whyIgnored (message, settings) {
   const chat = widText(/** @type {any} */ (message.id).remote)
-  if (message.fromMe && !settings.captureOwn) return 'own'
   if (message.isStatus || chat === 'status@broadcast') return settings.captureStatus ? null : 'status'
   if (chat?.endsWith('@newsletter')) return settings.captureNewsletters ? null : 'newsletter'
   if (chat?.endsWith('@broadcast')) return 'broadcast'

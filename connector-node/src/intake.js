@@ -1,25 +1,48 @@
-/** From `message` events to the spool: in order within a chat, each once, whatever the page answers. */
-import { chatOf, payloadOf, senderOf } from './capture.js'
+/** From what WhatsApp tells to the spool: in order within a chat, each message once, whatever the page answers. */
+import { chatOf, payloadOf, senderOf, UNREADABLE } from './capture.js'
+import { decrypted } from './changes.js'
 import { isCritical, isIgnoredNumber, whyIgnored } from './filter.js'
-import { isGroup, isLid, messageId } from './identity.js'
+import { isGroup, isLid, messageId, phoneOf } from './identity.js'
 import { within } from './within.js'
 
-const REMEMBERED = 5000
+const REMEMBERED = 20_000
 /** The newest messages of a chat are this one and what arrived since; both are left out of its history. */
 const SLACK = 10
+/** The library gives up sooner; what is not decrypted by then is told as it is. */
+const UNDECRYPTED_S = 25
+const ALONE = { chat: undefined, contact: undefined, ids: undefined, history: [] }
 
 /**
  * @typedef {object} Options
  * @property {import('./settings.js').Settings} settings
- * @property {Pick<import('./delivery.js').Delivery, 'keep' | 'complete' | 'deliver' | 'drop'>} delivery
+ * @property {Pick<import('./delivery.js').Delivery, 'keep' | 'read' | 'complete' | 'release' | 'deliver' | 'drop'>} delivery
+ * @property {import('./cursors.js').Cursors} cursors
+ * @property {(client: any, chat: string) => Promise<import('./backfill.js').Missed>} missed what a chat holds that was not captured
+ * @property {(message: import('whatsapp-web.js').Message) => Promise<boolean>} isOurs whether it is a message that was sent from here
+ * @property {(payload: import('./capture.js').Payload) => Promise<void>} attach looks after its attachment, also when it was told before
  * @property {() => Promise<Iterable<string>>} criticalGroups resolves when they are known
+ * @property {import('./metrics.js').Metrics} metrics
  * @property {import('pino').Logger} log
  */
+
+/**
+ * @typedef {object} Pending a message that is on its way to disk or not yet decided on
+ * @property {import('whatsapp-web.js').Message} message
+ * @property {Promise<string | null>} kept its name in the spool; null where it is not wanted
+ * @property {boolean} held
+ */
+
+/** @typedef {import('./spool.js').Entry} Entry */
 
 export class Intake {
   #options
   /** @type {Map<string, Promise<void>>} */ #chats = new Map()
   /** @type {Map<string, number>} */ #seen = new Map()
+  /** @type {Map<string, Pending>} messages that wait for their chat's turn, by id */ #pending = new Map()
+  /** @type {Map<string, Map<string, string>>} chat → id → name of what an earlier run left undecided, with what follows it */ #left = new Map()
+  /** @type {Set<string> | null} chats without a gap; null where none has one */ #caughtUp = new Set()
+  /** @type {Set<string>} chats that could not be looked through */ #failed = new Set()
+  /** @type {Set<string>} messages that were told as unreadable */ #unreadable = new Set()
   #count = 0
 
   /** @param {Options} options */
@@ -27,63 +50,112 @@ export class Intake {
     this.#options = options
   }
 
+  /** Something may be missed from now on: what arrives is held until its chat has been looked through. */
+  open () {
+    this.#caughtUp = new Set()
+    this.#failed.clear()
+  }
+
+  /** Nothing is missed any more. */
+  close () {
+    this.#caughtUp = null
+    this.release()
+  }
+
+  /** Let go what an earlier run left undecided. */
+  release () {
+    for (const chat of this.undecided) this.#enqueue(chat, () => this.#releaseLeft(chat))
+  }
+
+  /** @returns {string[]} the chats in which an earlier run left something undecided */
+  get undecided () {
+    return [...this.#left.keys()]
+  }
+
   /**
    * Take a message in. The library fires more than once for some.
    * @param {import('whatsapp-web.js').Message} message
    * @param {import('whatsapp-web.js').Client | null} client
-   * @returns {Promise<void>} resolves when it is on disk, or ignored
+   * @returns {Promise<void>} resolves when it is on disk and decided on, or ignored
    */
   take (message, client) {
     const id = messageId(/** @type {any} */ (message.id))
-    if (this.#seen.has(id)) return Promise.resolve()
-    this.#seen.set(id, this.#count++)
-    if (this.#seen.size > REMEMBERED) this.#seen.delete(/** @type {string} */ (this.#seen.keys().next().value))
-    const why = whyIgnored(message, this.#options.settings)
-    if (why) {
-      this.#options.log.debug({ message: id, why }, 'message_ignored')
-      return Promise.resolve()
-    }
     const chat = chatOf(message)
-    /** @type {import('./capture.js').Payload} */
-    let bare
-    try {
-      bare = payloadOf(message, { chat: undefined, contact: undefined, ids: undefined, history: [] }, this.#options.settings)
-    } catch (error) {
-      this.#seen.delete(id)
-      this.#options.log.error({ message: id, reason: String(error) }, 'message_not_understood')
-      return Promise.resolve()
+    if (this.#unreadable.has(id) && isReadable(message)) {
+      // What was given up can be decrypted later: the text reaches the message that stands for it.
+      this.#unreadable.delete(id)
+      return this.change(chat, decrypted(message), client)
     }
-    // On disk first, as it is: a crash while the page is asked about it loses only what the page would have said.
-    const kept = this.#options.delivery.keep(chat, bare)
-    const turn = (this.#chats.get(chat) ?? Promise.resolve()).then(async () => {
-      const name = await kept
-      try {
-        await this.#capture(chat, message, client, name)
-      } catch (error) {
-        this.#options.log.error({ message: id, reason: String(error) }, 'capture_incomplete')
-        this.#options.delivery.deliver(name, chat)
-      }
-    }).catch((error) => {
-      this.#options.log.error({ message: id, reason: String(error) }, 'capture_failed')
+    if (!this.#begin(message, id, chat, this.#hasGap(chat))) return Promise.resolve()
+    return this.#enqueue(chat, async () => {
+      if (this.#hasGap(chat) && !this.#failed.has(chat)) await this.#catchUp(chat, client)
+      // The catch-up may have met it in its place.
+      await this.#finish(id, (pending) => this.#surroundings(chat, pending.message, client))
     })
-    this.#chats.set(chat, turn)
-    return turn.finally(() => { if (this.#chats.get(chat) === turn) this.#chats.delete(chat) })
   }
 
   /**
-   * Take up what an earlier run left on disk, in its order: what was still undecided then is decided now.
-   * @param {import('./spool.js').Entry[]} left with their names
+   * Look through a chat for what was missed, unless that was done.
+   * @param {string} chat
+   * @param {any} client
+   * @returns {Promise<boolean>} whether nothing is missed there now
    */
-  async resume (left) {
-    for (const { name = '', chat, payload } of left) {
-      const turn = (this.#chats.get(chat) ?? Promise.resolve()).then(async () => {
-        // Before the page was asked, a chat is named like its sender: then there is nothing to decide by.
-        const group = payload.chat_name === payload.sender_id ? undefined : payload.chat_name
-        if (await this.#whyDropped(chat, payload, group)) await this.#options.delivery.drop(name)
-        else this.#options.delivery.deliver(name, chat)
-      }).catch((error) => this.#options.log.error({ name, reason: String(error) }, 'resume_failed'))
-      this.#chats.set(chat, turn)
+  async catchUp (chat, client) {
+    let isWhole = true
+    await this.#enqueue(chat, async () => { isWhole = this.#caughtUp?.has(chat) || await this.#catchUp(chat, client) })
+    return isWhole
+  }
+
+  /**
+   * Take in what happened to a message: in its chat's order.
+   * @param {string} chat
+   * @param {import('./changes.js').Change} body
+   * @param {any} [client]
+   * @returns {Promise<void>} resolves when it is on its way, or not wanted
+   */
+  change (chat, body, client = null) {
+    const { delivery, settings, log } = this.#options
+    const key = { fromMe: Boolean(body.from_me), remote: chat }
+    if (whyIgnored(/** @type {any} */ ({ id: key, type: 'chat' }), settings) || (body.from_me && !settings.captureOwn)) return Promise.resolve()
+    const entry = { kind: /** @type {const} */ ('change'), chat, body }
+    const kept = delivery.keep(entry)
+    return this.#enqueue(chat, async () => {
+      const name = await kept
+      const group = isGroup(chat) ? (await this.#ask(client, 'chat', () => client.getChatById(chat)))?.name : undefined
+      if (await this.#whyDropped({ ...entry, group })) return delivery.drop(name)
+      delivery.deliver(name, chat)
+      log.info({ message: body.message_id, change: body.change }, 'change_captured')
+    })
+  }
+
+  /**
+   * Take up what an earlier run left on disk, in its order.
+   * @param {import('./delivery.js').Left[]} left
+   */
+  resume (left) {
+    const { settings, delivery } = this.#options
+    const free = new Set(left.filter(({ kind, held }) => kind === 'message' && !held).map(({ id }) => id))
+    for (const { name, kind, chat, held, group, id } of left) {
+      if (held && free.has(id)) {
+        // Both are there when the last run ended between writing it in its new place and removing it from the old.
+        this.#enqueue(chat, () => delivery.drop(name))
+        continue
+      }
+      // Whether a group is a critical one, only the page may know: it is asked when it is there.
+      const isUndecided = kind === 'message' && isGroup(chat) && settings.groups === 'critical' && group === undefined
+      if (held || isUndecided || this.#left.has(chat)) {
+        if (!this.#left.has(chat)) this.#left.set(chat, new Map())
+        this.#left.get(chat)?.set(kind === 'message' ? id : name, name)
+        continue
+      }
+      if (kind === 'message') this.#remember(id)
+      this.#enqueue(chat, () => this.#letGo(name))
     }
+  }
+
+  /** @returns {boolean} whether something is being captured */
+  get isBusy () {
+    return this.#chats.size > 0
   }
 
   /** @returns {Promise<void>} resolves when nothing is being captured */
@@ -91,40 +163,182 @@ export class Intake {
     await Promise.allSettled(this.#chats.values())
   }
 
+  /** @param {string} chat */
+  #hasGap (chat) {
+    return this.#caughtUp !== null && !this.#caughtUp.has(chat)
+  }
+
+  /** @param {string} id */
+  #remember (id) {
+    if (this.#seen.has(id)) return false
+    this.#seen.set(id, this.#count++)
+    if (this.#seen.size > REMEMBERED) this.#seen.delete(/** @type {string} */ (this.#seen.keys().next().value))
+    return true
+  }
+
   /**
-   * @param {string} chat
+   * On disk first, as it is: a crash while the page is asked about it loses only what the page would have said.
    * @param {import('whatsapp-web.js').Message} message
-   * @param {import('whatsapp-web.js').Client | null} client
-   * @param {string} name of the kept message
+   * @param {string} id
+   * @param {string} chat
+   * @param {boolean} held
+   * @returns {boolean} whether it is news, and wanted
    */
-  async #capture (chat, message, client, name) {
-    const { settings, delivery, log } = this.#options
-    const around = await this.#surroundings(chat, message, client)
-    const payload = payloadOf(message, around, settings)
-    // With the group's name on disk, a restart before the list of critical groups is known can still decide.
-    await delivery.complete(name, chat, payload)
-    const why = await this.#whyDropped(chat, payload, around.chat?.name)
+  #begin (message, id, chat, held) {
+    const { settings, delivery, isOurs, cursors, log } = this.#options
+    if (String(message.type) === 'ciphertext' && Date.now() / 1000 - message.timestamp > UNDECRYPTED_S) message.type = /** @type {any} */ (UNREADABLE)
+    if (!isDecided(message) || !this.#remember(id)) return false
+    const why = whyIgnored(message, settings)
     if (why) {
-      log.debug({ message: payload.message_id, why }, 'message_ignored')
-      await delivery.drop(name)
-      return
+      log.debug({ message: id, why }, 'message_ignored')
+      if (!held) cursors.advance(chat, id, message.timestamp)
+      return false
     }
-    delivery.deliver(name, chat)
-    log.info({ message: payload.message_id, history: payload.history.length, type: payload.message_type }, 'message_captured')
+    /** @type {import('./capture.js').Payload} */
+    let bare
+    try {
+      bare = payloadOf(message, ALONE, settings)
+    } catch (error) {
+      this.#seen.delete(id)
+      log.error({ message: id, reason: error }, 'message_not_understood')
+      return false
+    }
+    if (!isReadable(message)) this.#unreadable.add(id)
+    const left = this.#left.get(chat)?.get(id)
+    this.#left.get(chat)?.delete(id)
+    const keep = async () => {
+      if (!message.fromMe || !(await isOurs(message) || !settings.captureOwn)) {
+        return left ?? delivery.keep({ kind: 'message', chat, body: bare, ...(held && { held }) })
+      }
+      if (left) await delivery.drop(left)
+      return null
+    }
+    this.#pending.set(id, { message, kept: keep(), held: held || left !== undefined })
+    return true
+  }
+
+  /**
+   * Complete a message and let it go.
+   * @param {string} id
+   * @param {(pending: Pending) => Promise<import('./capture.js').Surroundings>} surroundings
+   */
+  async #finish (id, surroundings) {
+    const { settings, delivery, cursors, attach, metrics, log } = this.#options
+    const pending = this.#pending.get(id)
+    if (!pending) return
+    this.#pending.delete(id)
+    const { message, held } = pending
+    const chat = chatOf(message)
+    let name = await pending.kept
+    if (name !== null) {
+      /** @type {import('./capture.js').Surroundings} */
+      let around = ALONE
+      let body
+      try {
+        around = await surroundings(pending)
+        body = payloadOf(message, around, settings)
+      } catch (error) {
+        log.error({ message: id, reason: error }, 'capture_incomplete')
+        body = payloadOf(message, ALONE, settings)
+      }
+      // With the group's name on disk, a restart can decide without the page.
+      const entry = { kind: /** @type {const} */ ('message'), chat, body, ...(isGroup(chat) && around.chat?.name !== undefined && { group: around.chat.name }) }
+      if (held) name = await delivery.release(name, entry)
+      else await delivery.complete(name, entry)
+      if (await this.#whyDropped(entry)) {
+        await delivery.drop(name)
+      } else {
+        await attach(body)
+        delivery.deliver(name, chat)
+        metrics.captured(held ? 'backfill' : 'event')
+        log.info({ message: id, history: body.history.length, type: body.message_type }, 'message_captured')
+      }
+    }
+    if (!this.#hasGap(chat)) cursors.advance(chat, id, message.timestamp)
   }
 
   /**
    * @param {string} chat
-   * @param {import('./capture.js').Payload} payload
-   * @param {string | undefined} name of the group, where the page told it
+   * @param {any} client
+   * @returns {Promise<boolean>} whether nothing is missed there now
+   */
+  async #catchUp (chat, client) {
+    const { missed, cursors, log } = this.#options
+    try {
+      const { earlier, messages } = await missed(client, chat)
+      /** @type {import('./capture.js').Surroundings | null} */
+      let known = null
+      for (const [index, message] of messages.entries()) {
+        const id = messageId(/** @type {any} */ (message.id))
+        this.#begin(message, id, chat, true)
+        if (!this.#pending.has(id)) continue
+        known ??= await this.#surroundings(chat, message, client, false)
+        const around = { ...known, history: [...earlier, ...messages.slice(0, index)] }
+        await this.#finish(id, async (pending) => isGroup(chat) ? { ...around, ...await this.#whoOf(pending.message, client) } : around)
+      }
+      await this.#releaseLeft(chat)
+      // What is not decrypted yet is looked for again.
+      for (const message of messages.filter(isDecided)) cursors.advance(chat, messageId(/** @type {any} */ (message.id)), message.timestamp)
+    } catch (error) {
+      // What is missed stays unknown to the cursor: the next look finds it.
+      log.warn({ reason: error }, 'not_caught_up')
+      this.#failed.add(chat)
+      return false
+    }
+    this.#failed.delete(chat)
+    this.#caughtUp?.add(chat)
+    return true
+  }
+
+  /**
+   * What an earlier run left undecided and the page does not tell of any more.
+   * @param {string} chat
+   */
+  async #releaseLeft (chat) {
+    const left = this.#left.get(chat)
+    this.#left.delete(chat)
+    for (const [id, name] of left ?? []) {
+      if (id !== name && !this.#remember(id)) await this.#options.delivery.drop(name)
+      else await this.#letGo(name)
+    }
+  }
+
+  /**
+   * Deliver what an earlier run left, unless it is not wanted.
+   * @param {string} name
+   */
+  async #letGo (name) {
+    const { delivery, attach } = this.#options
+    const entry = await delivery.read(name)
+    if (await this.#whyDropped(entry)) return delivery.drop(name)
+    if (entry.kind === 'message') await attach(entry.body)
+    delivery.deliver(name, entry.chat)
+  }
+
+  /**
+   * @param {string} chat
+   * @param {() => Promise<void>} task
+   * @returns {Promise<void>}
+   */
+  #enqueue (chat, task) {
+    const turn = (this.#chats.get(chat) ?? Promise.resolve()).then(task).catch((error) => {
+      this.#options.log.error({ reason: error }, 'capture_failed')
+    })
+    this.#chats.set(chat, turn)
+    return turn.finally(() => { if (this.#chats.get(chat) === turn) this.#chats.delete(chat) })
+  }
+
+  /**
+   * @param {Entry} entry
    * @returns {Promise<string | null>}
    */
-  async #whyDropped (chat, payload, name) {
+  async #whyDropped ({ chat, body, group }) {
     const { settings } = this.#options
-    if (isIgnoredNumber({ phone_number: payload.phone_number, lid: payload.lid }, settings.ignoreNumbers)) return 'number'
+    const phone = body.phone_number ?? phoneOf(chat)
+    if (isIgnoredNumber({ phone_number: phone, lid: body.lid }, settings.ignoreNumbers)) return 'number'
     // A group whose name the page did not tell is kept: it may be one that matters.
-    if (isGroup(chat) && settings.groups === 'critical' && name !== undefined) {
-      return isCritical({ id: chat, name }, await this.#options.criticalGroups()) ? null : 'group'
+    if (isGroup(chat) && settings.groups === 'critical' && group !== undefined) {
+      return isCritical({ id: chat, name: group }, await this.#options.criticalGroups()) ? null : 'group'
     }
     return null
   }
@@ -134,31 +348,61 @@ export class Intake {
    * @param {string} chat
    * @param {import('whatsapp-web.js').Message} message
    * @param {any} client
+   * @param {boolean} [withHistory]
    * @returns {Promise<import('./capture.js').Surroundings>}
    */
-  async #surroundings (chat, message, client) {
-    const { settings, log } = this.#options
-    /**
-     * @param {string} what
-     * @param {() => Promise<any>} question
-     */
-    const ask = async (what, question) => {
-      try {
-        return client ? await within(settings.callTimeoutMs, question(), `no answer about the ${what}`) : undefined
-      } catch (error) {
-        log.warn({ what, reason: String(error).slice(0, 300) }, 'surroundings_incomplete')
-        return undefined
-      }
-    }
-    const sender = senderOf(message)
-    const [found, contact, ids] = await Promise.all([
-      ask('chat', () => client.getChatById(chat)),
-      ask('contact', () => client.getContactById(sender)),
-      isLid(sender) ? ask('phone number', async () => (await client.getContactLidAndPhone([sender]))[0]) : undefined
+  async #surroundings (chat, message, client, withHistory = true) {
+    const { settings } = this.#options
+    const [found, who] = await Promise.all([
+      this.#ask(client, 'chat', () => client.getChatById(chat)),
+      this.#whoOf(message, client)
     ])
-    const history = settings.historyLimit && found
-      ? await ask('history', () => found.fetchMessages({ limit: settings.historyLimit + SLACK }))
+    const history = withHistory && settings.historyLimit && found
+      ? await this.#ask(client, 'history', () => found.fetchMessages({ limit: settings.historyLimit + SLACK }))
       : undefined
-    return { chat: found, contact, ids, history: history ?? [], arrival: (id) => this.#seen.get(id) }
+    return { chat: found, ...who, history: history ?? [], arrival: (id) => this.#seen.get(id) }
   }
+
+  /**
+   * @param {import('whatsapp-web.js').Message} message
+   * @param {any} client
+   * @returns {Promise<Pick<import('./capture.js').Surroundings, 'contact' | 'ids'>>}
+   */
+  async #whoOf (message, client) {
+    // Of a message of ours, the chat's other side is who it is about.
+    const sender = message.fromMe ? chatOf(message) : senderOf(message)
+    if (isGroup(sender)) return { contact: undefined, ids: undefined }
+    const [contact, ids] = await Promise.all([
+      this.#ask(client, 'contact', () => client.getContactById(sender)),
+      isLid(sender) ? this.#ask(client, 'phone number', async () => (await client.getContactLidAndPhone([sender]))[0]) : undefined
+    ])
+    return { contact, ids }
+  }
+
+  /**
+   * @param {any} client
+   * @param {string} what
+   * @param {() => Promise<any>} question
+   */
+  async #ask (client, what, question) {
+    try {
+      return client ? await within(this.#options.settings.callTimeoutMs, question(), `no answer about the ${what}`) : undefined
+    } catch (error) {
+      this.#options.log.warn({ what, reason: error }, 'surroundings_incomplete')
+      return undefined
+    }
+  }
+}
+
+/**
+ * Whether there is something to decide on: a message that is not decrypted yet says nothing.
+ * @param {import('whatsapp-web.js').Message} message
+ */
+function isDecided (message) {
+  return String(message.type) !== 'ciphertext'
+}
+
+/** @param {import('whatsapp-web.js').Message} message */
+function isReadable (message) {
+  return isDecided(message) && String(message.type) !== UNREADABLE
 }

@@ -1,15 +1,22 @@
 /**
- * Messages on disk until the backend has them: one file a message, written aside and renamed, so that a file is whole or
- * not there. Names sort by capture.
+ * What the backend has to be told, on disk until it has it: one file an entry, written aside and renamed, so that a file
+ * is whole or not there. Names sort by capture.
  */
 import { mkdirSync, readdirSync } from 'node:fs'
 import { readFile, rm } from 'node:fs/promises'
 import path from 'node:path'
-import { writeDurably } from './durable.js'
+import { removeUnfinished, writeDurably } from './durable.js'
 
 const SUFFIX = '.json'
 
-/** @typedef {{ chat: string, payload: import('./capture.js').Payload, name?: string }} Entry */
+/**
+ * @typedef {object} Entry
+ * @property {'message' | 'change' | 'acknowledgement' | 'status'} kind
+ * @property {string} chat entries of one chat are delivered in order
+ * @property {any} body what is posted
+ * @property {string} [group] the name of the group, where the page told it
+ * @property {boolean} [held] a message whose chat may have earlier ones that were missed
+ */
 
 export class Spool {
   #directory
@@ -21,10 +28,13 @@ export class Spool {
     this.#directory = directory
     this.#dead = path.join(directory, 'refused')
     mkdirSync(this.#dead, { recursive: true, mode: 0o700 })
+    removeUnfinished(directory)
+    // A clock that was set back must not put new entries before old ones.
+    this.#last = Number.parseInt(this.names().at(-1) ?? '0')
   }
 
   /**
-   * Keep a message; it survives a crash and a power cut from when this resolves.
+   * Keep an entry; it survives a crash and a power cut from when this resolves.
    * @param {Entry} entry
    * @returns {Promise<string>} its name
    */
@@ -36,7 +46,7 @@ export class Spool {
   }
 
   /**
-   * Replace a waiting message by a fuller version of itself, in its place.
+   * Replace a waiting entry by a fuller version of itself, in its place.
    * @param {string} name
    * @param {Entry} entry
    */
@@ -44,14 +54,19 @@ export class Spool {
     await writeDurably(path.join(this.#directory, name), JSON.stringify(entry))
   }
 
-  /** @returns {string[]} the names of all waiting messages, oldest first */
+  /** @returns {string[]} the names of all waiting entries, oldest first */
   names () {
     return readdirSync(this.#directory).filter((name) => name.endsWith(SUFFIX)).sort()
   }
 
-  /** @returns {number} how many messages the backend refused for good */
+  /** @returns {number} how many entries the backend refused for good */
   get refused () {
-    return readdirSync(this.#dead).filter((name) => name.endsWith(SUFFIX)).length
+    try {
+      return readdirSync(this.#dead).filter((name) => name.endsWith(SUFFIX)).length
+    } catch {
+      // A disk in trouble is told of elsewhere; who asks how things are must get an answer.
+      return 0
+    }
   }
 
   /**

@@ -2,25 +2,30 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { after, before, describe, test } from 'node:test'
 import { createApi } from '../src/api.js'
+import { Sender } from '../src/sender.js'
 import { Sends } from '../src/sends.js'
-import { loadSettings } from '../src/settings.js'
-import { settings, silent, temporary } from './support.js'
+import { argumentsOf, loadSettings } from '../src/settings.js'
+import { metrics, settings, silent, temporary } from './support.js'
 
 /** @type {any[]} */
 const sent = []
 const session = /** @type {any} */ ({
-  state: 'ready',
+  state: 'WORKING',
   qr: null,
+  pairingCode: null,
   me: '+15550100999',
   since: new Date(0),
   reason: null,
+  history: [],
   client: {
     getNumberId: async (/** @type {string} */ chat) => chat.startsWith('15550100') ? {} : null,
     sendMessage: async (/** @type {string} */ chat, /** @type {string} */ text, /** @type {object} */ options) => { sent.push([chat, text, options]); return { id: { _serialized: 'true_x_1' } } }
   }
 })
 const configured = settings({ sendPerMinute: 2 })
-const server = createApi(configured, { session, delivery: /** @type {any} */ ({ waiting: 3 }), spool: /** @type {any} */ ({ refused: 1 }), sends: new Sends(temporary()), log: silent })
+const sends = new Sends(temporary())
+const sender = new Sender(configured, { session, sends, metrics, log: silent })
+const server = createApi(configured, { session, sender, status: () => ({ spooled: 3, refused: 1 }), metrics, log: silent })
 let url = ''
 
 /**
@@ -52,7 +57,9 @@ describe('the connector\'s API', () => {
 
   test('the status tells state, account and what waits', async () => {
     const { document } = await call('/status')
-    assert.deepEqual(document, { state: 'ready', qr: null, me: '+15550100999', since: '1970-01-01T00:00:00.000Z', reason: null, spooled: 3, refused: 1 })
+    assert.deepEqual(document, {
+      account: 'main', state: 'WORKING', qr: null, pairing_code: null, me: '+15550100999', since: '1970-01-01T00:00:00.000Z', reason: null, history: [], spooled: 3, refused: 1
+    })
   })
 
   test('a text is sent without marking the chat as read', async () => {
@@ -87,4 +94,24 @@ test('a missing secret and a bad value are named and not shown', () => {
     assert.doesNotMatch(String(error), /hunter2/)
     return true
   })
+})
+
+test('arguments for the browser may hold blanks and commas', () => {
+  const rules = '--host-resolver-rules=MAP web.whatsapp.com:443 127.0.0.1:1,MAP * ~NOTFOUND,EXCLUDE 127.0.0.1'
+  const expected = [rules, '--ignore-certificate-errors']
+  for (const text of [expected.join(' '), expected.join('|'), expected.join('\n'), JSON.stringify(expected), expected.map((part) => `"${part}"`).join(' '), `--host-resolver-rules="${rules.slice(22)}" ${expected[1]}`]) {
+    assert.deepEqual(argumentsOf(text), expected)
+  }
+  assert.deepEqual(argumentsOf(undefined), [])
+  assert.throws(() => argumentsOf('no-dashes'), /WA_CHROMIUM_ARGS/)
+})
+
+test('each account has its secret, its port and its place on disk', () => {
+  const environment = { WEBHOOK_SECRET: 'x', CONNECTOR_TOKEN: 'y', EXTRA_ACCOUNTS: 'shop=a=b, clinic=c', CONNECTOR_PORT: '9000' }
+  const of = (/** @type {string} */ account) => {
+    const { webhookSecret, port, dataDir } = loadSettings({ ...environment, WA_ACCOUNT: account, VAR_DIR: '/data' })
+    return [webhookSecret, port, dataDir]
+  }
+  assert.deepEqual(['', 'shop', 'clinic'].map(of), [['x', 9000, '/data/connector/main'], ['a=b', 9001, '/data/connector/shop'], ['c', 9002, '/data/connector/clinic']])
+  assert.throws(() => of('bakery'), /WA_ACCOUNT/)
 })

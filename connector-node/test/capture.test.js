@@ -50,7 +50,7 @@ test('a group message without author takes the participant of its id', () => {
 
 test('a voice note is marked as one, with its duration', () => {
   const payload = payloadOf(shape('ptt'), alone, twenty)
-  assert.deepEqual(payload.media, { kind: 'voice', mimetype: 'audio/ogg; codecs=opus', filename: null, size: 12728, duration_s: 5 })
+  assert.deepEqual(payload.media, { kind: 'voice', mimetype: 'audio/ogg; codecs=opus', filename: null, size: 12728, duration_s: 5, status: 'pending' })
   assert.equal(payload.current_message, '')
 })
 

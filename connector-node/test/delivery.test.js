@@ -8,7 +8,7 @@ import { after, test } from 'node:test'
 import { Webhook } from 'standardwebhooks'
 import { Delivery } from '../src/delivery.js'
 import { Spool } from '../src/spool.js'
-import { settings, silent } from './support.js'
+import { metrics, settings, silent } from './support.js'
 
 const { webhookSecret: secret } = settings()
 
@@ -17,12 +17,18 @@ const { webhookSecret: secret } = settings()
  * @param {string} chat
  * @param {import('../src/capture.js').Payload} message
  */
-const accept = async (delivery, chat, message) => delivery.deliver(await delivery.keep(chat, message), chat)
+const accept = (delivery, chat, message) => delivery.add(entry(chat, message))
 
 /**
  * @param {Delivery} delivery
  */
-const resume = async (delivery) => { for (const { name = '', chat } of await delivery.leftBehind()) delivery.deliver(name, chat) }
+const resume = async (delivery) => { for (const { name, chat } of await delivery.leftBehind()) delivery.deliver(name, chat) }
+
+/**
+ * @param {string} chat
+ * @param {import('../src/capture.js').Payload} body
+ */
+const entry = (chat, body) => ({ kind: /** @type {const} */ ('message'), chat, body })
 
 /** @param {string} id */
 const payload = (id) => ({ message_id: id, chat_time: '2026-11-21T00:00:00Z', chat_name: 'Ada', phone_number: '+15550100111', current_message: 'hello 😀', history: [] })
@@ -50,7 +56,7 @@ async function stage (answer) {
   const { port } = /** @type {any} */ (server.address())
   const make = () => {
     const spool = new Spool(directory)
-    return { spool, delivery: new Delivery({ spool, url: `http://127.0.0.1:${port}`, secret, log: silent, minTimeoutMs: 5, maxTimeoutMs: 20 }) }
+    return { spool, delivery: new Delivery({ spool, backend: { url: `http://127.0.0.1:${port}`, secret }, metrics, log: silent, minTimeoutMs: 5, maxTimeoutMs: 20 }) }
   }
   return { ...make(), make, received, directory }
 }
@@ -72,8 +78,8 @@ test('a backend that is away gets every message when it is back, in order', asyn
 
 test('what an earlier run left behind is delivered by the next', async () => {
   const { spool, make, received } = await stage(() => 202)
-  await spool.add({ chat: 'a', payload: payload('1') })
-  await spool.add({ chat: 'a', payload: payload('2') })
+  await spool.add(entry('a', payload('1')))
+  await spool.add(entry('a', payload('2')))
   const { delivery } = make()
   await resume(delivery)
   await delivery.idle()
@@ -90,7 +96,7 @@ test('a message that is refused for good is put aside with the reason and does n
   const [name] = readdirSync(path.join(directory, 'refused'))
   const kept = JSON.parse(readFileSync(path.join(directory, 'refused', name), 'utf8'))
   assert.match(kept.reason, /422/)
-  assert.equal(kept.entry.payload.message_id, '1')
+  assert.equal(kept.entry.body.message_id, '1')
 })
 
 test('a wrong secret is no reason to give a message up', async () => {
@@ -121,6 +127,14 @@ test('a slow chat does not hold up another', async () => {
   await delivery.idle()
 })
 
+test('entries that keep failing do not take the places of others', async () => {
+  const { delivery, received } = await stage((id) => id.startsWith('bad') && !received.includes('good') ? 500 : 202)
+  for (let n = 0; n < 20; n++) await accept(delivery, `bad ${n}`, payload(`bad ${n}`))
+  await accept(delivery, 'good', payload('good'))
+  await delivery.idle()
+  assert.ok(received.includes('good'))
+})
+
 test('a disk that fails for a moment does not stop its chat', async () => {
   const { delivery, spool, received } = await stage(() => 202)
   const read = spool.read.bind(spool)
@@ -137,7 +151,7 @@ test('a disk that fails for a moment does not stop its chat', async () => {
 
 test('a file that somebody removed does not stop its chat', async () => {
   const { delivery, spool, received } = await stage(() => 202)
-  const gone = await delivery.keep('a', payload('1'))
+  const gone = await delivery.keep(entry('a', payload('1')))
   await spool.remove(gone)
   delivery.deliver(gone, 'a')
   await accept(delivery, 'a', payload('2'))
@@ -148,7 +162,7 @@ test('a file that somebody removed does not stop its chat', async () => {
 test('a file that cannot be read does not stop the others', async () => {
   const { spool, make, received, directory } = await stage(() => 202)
   writeFileSync(path.join(directory, '00000000000000001.json'), '{"half')
-  await spool.add({ chat: 'a', payload: payload('1') })
+  await spool.add(entry('a', payload('1')))
   const { delivery } = make()
   await resume(delivery)
   await delivery.idle()

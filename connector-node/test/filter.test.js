@@ -4,7 +4,7 @@ import { isCritical, isIgnoredNumber, whyIgnored } from '../src/filter.js'
 import { settings, shape, shapes } from './support.js'
 
 const expected = new Map([
-  ['from_me', 'own'], ['status_broadcast', 'status'], ['newsletter', 'newsletter'], ['e2e_notification', 'notice'],
+  ['status_broadcast', 'status'], ['newsletter', 'newsletter'], ['e2e_notification', 'notice'],
   ['call_log', 'notice'], ['ciphertext', 'notice'], ['unknown', 'notice'], ['revoked', 'notice']
 ])
 
@@ -15,8 +15,8 @@ for (const name of shapes) {
 }
 
 test('each kind can be switched on', () => {
-  const all = settings({ captureOwn: true, captureStatus: true, captureNewsletters: true })
-  for (const name of ['from_me', 'status_broadcast', 'newsletter']) assert.equal(whyIgnored(shape(name), all), null)
+  const all = settings({ captureStatus: true, captureNewsletters: true })
+  for (const name of ['status_broadcast', 'newsletter']) assert.equal(whyIgnored(shape(name), all), null)
 })
 
 test('groups can be switched off', () => {

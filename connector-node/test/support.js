@@ -2,6 +2,8 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import pino from 'pino'
+import { Metrics } from '../src/metrics.js'
+import { loadSettings } from '../src/settings.js'
 
 const { cases } = JSON.parse(readFileSync(new URL('fixtures/message_shapes.json', import.meta.url), 'utf8'))
 
@@ -21,33 +23,16 @@ export const shapes = Object.keys(cases)
 export const silent = pino({ level: 'silent' })
 
 /**
+ * The defaults, with shorter patience.
  * @param {Partial<import('../src/settings.js').Settings>} [changes]
  * @returns {import('../src/settings.js').Settings}
  */
 export function settings (changes = {}) {
-  return {
-    webhookSecret: 'whsec_' + Buffer.alloc(24, 7).toString('base64'),
-    token: 'a-token-for-tests',
-    backendUrl: 'http://127.0.0.1:1',
-    host: '127.0.0.1',
-    port: 0,
-    varDir: '/nonexistent',
-    historyLimit: 20,
-    groups: 'critical',
-    criticalGroups: [],
-    ignoreNumbers: [],
-    captureOwn: false,
-    captureStatus: false,
-    captureNewsletters: false,
-    browser: undefined,
-    browserArguments: [],
-    callTimeoutMs: 500,
-    startTimeoutMs: 5000,
-    sendPerMinute: 30,
-    logLevel: 'silent',
-    ...changes
-  }
+  const secrets = { WEBHOOK_SECRET: 'whsec_' + Buffer.alloc(24, 7).toString('base64'), CONNECTOR_TOKEN: 'a-token-for-tests' }
+  return { ...loadSettings(secrets), callTimeoutMs: 500, typing: false, ...changes }
 }
+
+export const metrics = new Metrics({ waiting: () => 0, refused: () => 0, media: () => 0 })
 
 /** @returns {string} a directory that is removed when the tests end */
 export function temporary () {

@@ -46,7 +46,7 @@ class Checkout:
         with (path / ".env.example").open("a") as file:
             file.write(
                 f"\nBACKEND_PORT={self.backend_port}\nCONNECTOR_PORT={connector_port}\n"
-                f"CONNECTOR_URL=http://127.0.0.1:{connector_port}\nWA_BROWSER_ARGS='{phone.browser_arguments}'\n"
+                f"CONNECTOR_URL=http://127.0.0.1:{connector_port}\nWA_CHROMIUM_ARGS='{phone.browser_arguments}'\n"
             )
 
     async def run(self, *command: str) -> tuple[int, str]:

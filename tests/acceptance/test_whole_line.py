@@ -31,10 +31,10 @@ async def test_a_person_links_whatsapp_and_sees_what_arrives(store_url: str, tmp
     async with phone.serving():
         system = System(tmp_path, phone, database_url=store_url, **changes)
         async with system.running():
-            await system.connection("qr")
+            await system.connection("SCAN_QR_CODE")
             assert "<svg" in await _page(system)
             await phone.scan()
-            connector = await system.connection("ready")
+            connector = await system.connection("WORKING")
             assert connector["me"] == "+15550100999"
 
             asked = await phone.receive(ADA, "Hello, how much is a full service? 🚲😀")
@@ -77,9 +77,9 @@ async def test_a_person_links_whatsapp_and_sees_what_arrives(store_url: str, tmp
             assert "Connected" in page
 
             await system.stop_connector()
-            await system.connection("away")
+            await system.connection("AWAY")
             await system.start_connector()
-            await system.connection("ready")
+            await system.connection("WORKING")
             again = await phone.receive(ADA, "are you open today?")
             assert (await system.processed(again))["analysis"]["category"] == "inquiry"
             assert len([item for item in phone.reports if item["event"] == "qr"]) == 1
@@ -116,7 +116,7 @@ async def test_a_page_that_was_faster_than_the_library_still_becomes_ready(tmp_p
             await system.link()
             await system.stop_connector()
             await system.start_connector()
-            await system.connection("ready")
+            await system.connection("WORKING")
             assert (await system.processed(await phone.receive(ADA, "how much is it?")))["routing"]["success"]
 
 
@@ -131,9 +131,9 @@ async def test_nothing_is_lost_while_the_backend_is_away(tmp_path: Path) -> None
             await system.stop_connector()
             system.environment["BACKEND_PORT"] = "9"
             await system.start_connector()
-            await system.connection("ready")
+            await system.connection("WORKING")
             sent = [await phone.receive(ADA, f"question {n}: how much is it?") for n in range(3)]
-            spool = tmp_path / "var" / "spool"
+            spool = tmp_path / "var" / "connector" / "main" / "spool"
 
             async def spooled() -> bool:
                 return len(list(spool.glob("*.json"))) == 3

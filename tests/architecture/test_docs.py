@@ -19,7 +19,7 @@ def _text(name: str) -> str:
 
 def _connector_settings() -> set[str]:
     source = (ROOT / "connector-node" / "src" / "settings.js").read_text(encoding="utf-8")
-    return set(re.findall(r"\b(WA_[A-Z_]+|CONNECTOR_[A-Z]+)\b", source))
+    return set(re.findall(r"\b(WA_[A-Z_]+|CONNECTOR_[A-Z]+|CHROME_BIN)\b", source))
 
 
 def test_every_setting_is_documented_and_no_other() -> None:

@@ -12,7 +12,7 @@ from frontdesk.settings import ROOT
 PACKAGE = ROOT / "ai-backend" / "frontdesk"
 LEVELS: dict[str, int] = {
     "domain": 0,
-    "store": 1, "model": 1, "config": 1, "wire": 1, "queues": 1,
+    "store": 1, "model": 1, "config": 1, "wire": 1, "queues": 1, "media": 1,
     "triage": 2, "channels": 2, "routing": 2, "agentkit": 2,
     "desk": 3,
     "pipeline": 4,
@@ -20,7 +20,7 @@ LEVELS: dict[str, int] = {
     "bootstrap": 6,
     "cli": 7,
 }  # fmt: skip
-LEAVES = {"settings", "logs", "telemetry", "failpoints"}
+LEAVES = {"settings", "logs", "telemetry", "failpoints", "background"}
 ROOT_FILES = {"__init__", "__main__"}
 AGENTKIT_MAY_USE = {"domain", "model", "config", "wire", "agentkit"}
 
@@ -79,6 +79,7 @@ def test_imports_point_down(path: Path) -> None:
                 "settings": {"bootstrap", "cli", "web"},
                 "logs": {"cli"},
                 "failpoints": {"pipeline", "cli", "settings"},
+                "background": {"bootstrap"},
                 "telemetry": {"web", "pipeline", "bootstrap", "cli"},
             }
             assert room in allowed[other], f"{path} imports {other}"

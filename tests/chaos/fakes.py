@@ -95,7 +95,7 @@ class RecordingConnector:
 
     async def status(self, _: web.Request) -> web.Response:
         """``GET /status``."""
-        return web.json_response({"state": "ready"})
+        return web.json_response({"state": "WORKING"})
 
     @asynccontextmanager
     async def serving(self) -> AsyncIterator["RecordingConnector"]:

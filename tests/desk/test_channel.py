@@ -11,7 +11,8 @@ import pytest
 from aiohttp import web
 from tests.support.processes import free_port
 
-from frontdesk.channels.whatsapp_web import Connector, address_of
+from frontdesk.channels.connector import Connector
+from frontdesk.channels.whatsapp_web import address_of
 from frontdesk.cli.serve import serving
 from frontdesk.domain.errors import (
     ChannelError,

@@ -10,6 +10,7 @@ import signal
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from tests.support.system import System
 from tests.support.whatsapp import Phone
@@ -17,7 +18,7 @@ from tests.support.whatsapp import Phone
 ADA, DENIZ, SAM, LIN = "15550100111@c.us", "15550100112@c.us", "15550100113@c.us", "122999491567856@lid"
 GROUP = "120363421596195995@g.us"
 
-SCRIPT: tuple[tuple[str, str, dict[str, object]], ...] = (
+SCRIPT: tuple[tuple[str, str, dict[str, Any]], ...] = (
     (ADA, "Hello! How much is a full service, and do I need an appointment?", {}),
     (DENIZ, "Merhaba, bisikletimi dün teslim edecektiniz, hâlâ haber yok. Üçüncü kez yazıyorum 😡", {}),
     (LIN, "What time do you close on Saturday?", {}),
@@ -73,12 +74,12 @@ async def demo(*, once: bool) -> None:
             system = System(directory, phone, **changes)
             _say("• starting backend, agents, connector and a browser")
             async with system.running():
-                await system.connection("qr")
+                await system.connection("SCAN_QR_CODE")
                 _say(f"\n  Open  {system.page}\n\n• it shows a QR code; the stand-in's phone scans it in a moment")
                 if not once:
                     await _pause(stopped, 6)
                 await phone.scan()
-                await system.connection("ready")
+                await system.connection("WORKING")
                 _say("• linked; customers begin to write\n")
                 await _play(phone, system, stopped, pause_s=0 if once else 3)
                 if not once and not stopped.is_set():

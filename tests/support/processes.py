@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 PATIENCE_S = 30
+FIRST_PORT, PORTS_EACH, WORKERS = 15_000, 2000, 8
 
 
 _given: set[int] = set()
@@ -19,11 +20,13 @@ _given: set[int] = set()
 def free_port() -> int:
     """A TCP port of this machine that nobody listens on, never the same twice.
 
-    It lies below the range that systems take for outgoing connections (32768 and up on Linux, 49152 on macOS): one of
+    The one behind it is free for a second account's connector. It lies below the range that systems take for outgoing connections (32768 and up on Linux, 49152 on macOS): one of
     those could take a port between our look and the server's start.
     """
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % WORKERS
+    first = FIRST_PORT + worker * PORTS_EACH
     while True:
-        port = random.randrange(15_000, 32_000)  # noqa: S311 (any will do)
+        port = random.randrange(first, first + PORTS_EACH, 2)  # noqa: S311 (any will do)
         with socket.socket() as probe:
             try:
                 probe.bind(("127.0.0.1", port))

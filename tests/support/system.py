@@ -40,7 +40,7 @@ class System:
             "BACKEND_PORT": str(self.backend_port),
             "CONNECTOR_PORT": str(self.connector_port),
             "CONNECTOR_URL": f"http://127.0.0.1:{self.connector_port}",
-            "WA_BROWSER_ARGS": phone.browser_arguments,
+            "WA_CHROMIUM_ARGS": phone.browser_arguments,
             "FRONTDESK_NO_ENV_FILE": "1",
             **changes,
         }
@@ -65,9 +65,11 @@ class System:
                     sys.stderr.write(f"--- {log.name}\n{log.read_text(encoding='utf-8')[-6000:]}\n")
                 raise
 
-    async def start_connector(self) -> None:
-        """Start the connector, as after it had been stopped."""
-        self._connector = await self._start("connector", NODE, str(ROOT / "connector-node" / "src" / "main.js"))
+    async def start_connector(self, **changes: str) -> None:
+        """Start the connector, as after it had been stopped, or one of another account."""
+        name = "-".join(["connector", *filter(None, [changes.get("WA_ACCOUNT")])])
+        script = str(ROOT / "connector-node" / "src" / "main.js")
+        self._connector = await self._start(name, NODE, script, **changes)
 
     async def stop_connector(self, number: int = signal.SIGTERM) -> None:
         """Stop only the connector, politely or not."""
@@ -91,12 +93,12 @@ class System:
         except TimeoutError:
             raise AssertionError(f"waited {timeout_s:g} s for {what}") from None
 
-    async def connection(self, state: str) -> dict[str, Any]:
-        """Wait for the WhatsApp connection to be in a state."""
+    async def connection(self, state: str, *, place: int = 0) -> dict[str, Any]:
+        """Wait for the WhatsApp connection of an account, the main one by default, to be in a state."""
 
         async def found() -> dict[str, Any] | None:
             health = await self.get("/health")
-            connector: dict[str, Any] = health["connector"]
+            connector: dict[str, Any] = health["connectors"][place]
             return connector if connector["state"] == state else None
 
         result: dict[str, Any] = await self.until(found, f"the connection to be {state}")
@@ -104,9 +106,9 @@ class System:
 
     async def link(self) -> dict[str, Any]:
         """Wait for the code, scan it, and wait until the account is linked."""
-        await self.connection("qr")
+        await self.connection("SCAN_QR_CODE")
         await self.phone.scan()
-        return await self.connection("ready")
+        return await self.connection("WORKING")
 
     async def processed(self, message_id: str) -> dict[str, Any]:
         """Wait until a message is processed; the message as the API gives it, history included."""
@@ -129,8 +131,8 @@ class System:
         except aiohttp.ClientError:
             return False
 
-    async def _start(self, name: str, *command: str) -> asyncio.subprocess.Process:
+    async def _start(self, name: str, *command: str, **changes: str) -> asyncio.subprocess.Process:
         log = self.directory / f"{name}.log"
         return await self._stack.enter_async_context(
-            running(*command, log=log, environment=self.environment, cwd=self.directory)
+            running(*command, log=log, environment=self.environment | changes, cwd=self.directory)
         )

@@ -1,6 +1,6 @@
 // A stand-in for the page at web.whatsapp.com, as far as the unmodified whatsapp-web.js reads and drives it.
 // "The phone" is the test's server: it holds contacts, chats and messages, sends commands as server-sent events, and
-// hears what the page does by POST. Only the pairing lives here, in localStorage, as the real session lives in the
+// hears what the page does by POST. Only the pairing lives here, in IndexedDB, as the real session lives in the
 // browser's profile.
 /* eslint-env browser */
 'use strict'
@@ -135,7 +135,8 @@
   const Socket = new Model({ state: 'OPENING', hasSynced: false })
 
   Msg.modelClass = Model
-  Msg.getMessagesById = async (ids) => ({ messages: ids.map((id) => Msg.get(id)).filter(Boolean) })
+  // What is not loaded is in the database.
+  Msg.getMessagesById = async (ids) => ({ messages: ids.map((id) => Msg.get(id) ?? loaded(id)).filter(Boolean) })
   Contact.find = async (id) => Contact.get(id) ?? contactOf({ id: widOf(id)._serialized })
 
   Socket.logout = async () => { report('logout'); unlink() }
@@ -202,6 +203,11 @@
       isNotification: Boolean(data.isNotification),
       ...data.extra
     })
+    if (message.directPath) {
+      // The real page knows this by the message; the file itself is with the phone.
+      message.mediaData = { mediaStage: data.stage ?? 'RESOLVED' }
+      message.downloadMedia = async () => { message.mediaData.mediaStage = data.stage ?? 'RESOLVED' }
+    }
     Object.defineProperty(message, 'key', { value: id.key })
     message.unsafe = () => message
     message.msgContextInfo = () => ({ quotedMsg: { body: message.body, type: message.type }, quotedStanzaID: data.id })
@@ -212,19 +218,29 @@
     chat.t = Math.max(chat.t, data.t)
     Msg.add(message)
     if (isNew && !fromMe) chat.set({ unreadCount: chat.unreadCount + 1 })
+    if (isNew && data.twice) Msg.emit('add', message)
     return message
+  }
+
+  function loaded (id) {
+    const { remote, id: own } = parsed(id)
+    const data = phone.chats.find((chat) => chat.id === remote)?.older?.find((message) => message.id === own)
+    return data && messageOf({ ...data, chat: remote }, { isNew: false })
   }
 
   function load () {
     for (const contact of phone.contacts) contactOf(contact)
-    for (const chat of phone.chats) {
-      chatOf(chat)
-      for (const message of chat.messages ?? []) messageOf({ ...message, chat: chat.id }, { isNew: false })
+    for (const data of phone.chats) {
+      const chat = chatOf(data)
+      for (const message of data.messages ?? []) messageOf({ ...message, chat: data.id }, { isNew: false })
+      chat.older = (data.older ?? []).filter((message) => !chat.msgs.getModelsArray().some((known) => known.id.id === message.id))
+      chat.t = Math.max(chat.t, data.t ?? 0)
+      chat.unreadCount = data.unread ?? 0
     }
   }
 
   async function connect () {
-    localStorage.setItem('paired', phone.pairing)
+    await pairing.write(phone.pairing)
     Conn.set({ pushname: phone.pushname, wid: widOf(phone.me) })
     load()
     Socket.set({ state: 'CONNECTED' })
@@ -234,17 +250,35 @@
     report('connected')
   }
 
-  function unlink () {
-    localStorage.removeItem('paired')
+  async function unlink () {
+    await pairing.write(null)
     Cmd.emit('logout')
     setTimeout(() => { location.href = '/?post_logout=1' }, 50)
   }
 
+  // In the browser's profile, and on disk when it says so: what a browser that is killed must not forget.
+  const pairing = {
+    async store (mode) {
+      const opening = indexedDB.open('standin')
+      opening.onupgradeneeded = () => opening.result.createObjectStore('pairing')
+      await new Promise((resolve) => { opening.onsuccess = resolve })
+      return opening.result.transaction('pairing', mode, { durability: 'strict' })
+    },
+    async read () {
+      const asked = (await this.store('readonly')).objectStore('pairing').get('own')
+      return new Promise((resolve) => { asked.onsuccess = () => resolve(asked.result ?? null) })
+    },
+    async write (value) {
+      const transaction = await this.store('readwrite')
+      transaction.objectStore('pairing').put(value, 'own')
+      await new Promise((resolve) => { transaction.oncomplete = resolve })
+    }
+  }
   const newRef = () => '2@' + crypto.randomUUID()
 
   const commands = {
     async scan (details) {
-      Object.assign(phone, details)
+      Object.assign(phone, await (await fetch('/phone')).json(), details)
       Conn.set({ ref: undefined })
       Socket.set({ state: 'PAIRING' })
       await later(50)
@@ -252,6 +286,31 @@
     },
     rotate () { Conn.set({ ref: newRef() }) },
     message (data) { messageOf(data, { isNew: true }) },
+    decrypt ({ key, body }) { Msg.get(key).set({ body, type: 'chat' }) },
+    edit ({ key, body }) { Msg.get(key).set({ body }) },
+    revoke ({ key }) { Msg.get(key).set({ body: '', type: 'revoked' }) },
+    react ({ key, chat, author, emoji }) {
+      const parent = messageId(parsed(key), 'serialized')
+      modules.WAWebAddonReactionTableMode.reactionTableMode.bulkUpsert([{
+        id: messageId({ fromMe: false, remote: chat, id: '3EB0' + Date.now() }, 'serialized'),
+        reactionParentKey: parent,
+        reactionText: emoji,
+        reactionTimestamp: Date.now(),
+        author: widOf(author)
+      }])
+    },
+    vote ({ key, author, chosen }) {
+      modules.WAWebAddonPollVoteTableMode.pollVoteTableMode.bulkUpsert([{
+        id: messageId({ fromMe: false, remote: author, id: '3EB0' + Date.now() }, 'serialized'),
+        pollUpdateParentKey: messageId(parsed(key), 'serialized'),
+        selectedOptionLocalIds: chosen,
+        senderTimestampMs: Date.now(),
+        t: Date.now(),
+        author: widOf(author)
+      }])
+    },
+    // A page that computes for ever answers nobody.
+    hang () { for (;;); },
     contact (data) { contactOf(data) },
     chat (data) { chatOf(data) },
     ack ({ key, ack }) { Msg.get(key)?.set({ ack }) },
@@ -259,6 +318,10 @@
     unlink
   }
 
+  const parsed = (key) => {
+    const [fromMe, remote, id, participant] = key.split('_')
+    return { fromMe: fromMe === 'true', remote, id, participant }
+  }
   const base64 = (bytes) => btoa(String.fromCharCode(...bytes))
   const keyPair = { pubKey: crypto.getRandomValues(new Uint8Array(32)) }
   const method = (name) => (contact) => contact[name]
@@ -331,10 +394,39 @@
         message.collection = new WeakRef(Msg)
         chat.msgs.add(message)
         Msg.add(message)
-        const sent = report('sent', { chat: chat.id._serialized, body: data.body, key: data.id._serialized, quoted: data.quotedStanzaID ?? null })
-          .then(() => { message.set({ ack: 1 }) })
+        const told = report('sent', { chat: chat.id._serialized, body: data.body ?? data.caption ?? '', type: data.type, key: data.id._serialized, quoted: data.quotedStanzaID ?? null, t: data.t })
+        const sent = told.then(() => later(phone.settings.sendDelayMs ?? 0)).then(() => { message.set({ ack: 1 }) })
         return [Promise.resolve(), sent]
       }
+    },
+    WAWebAddonReactionTableMode: { reactionTableMode: { bulkUpsert () {} } },
+    WAWebAddonPollVoteTableMode: { pollVoteTableMode: { bulkUpsert () {} } },
+    WAWebDownloadManager: {
+      downloadManager: {
+        async downloadAndMaybeDecrypt ({ directPath }) {
+          const response = await fetch(directPath)
+          // eslint-disable-next-line no-throw-literal
+          if (!response.ok) throw { status: response.status }
+          return response.arrayBuffer()
+        }
+      }
+    },
+    WAWebMediaOpaqueData: OpaqueData,
+    WAWebPrepRawMedia: {
+      prepRawMedia: (media, { isPtt }) => ({
+        async waitForPrep () {
+          const data = { mimetype: media.type, type: isPtt ? 'ptt' : media.type.split('/')[0], filehash: 'hash', mediaBlob: media, size: media.size }
+          data.set = (changes) => Object.assign(data, changes)
+          data.toJSON = () => ({ type: data.type, mimetype: data.mimetype, directPath: data.directPath, size: data.size })
+          return data
+        }
+      })
+    },
+    WAWebMediaStorage: { getOrCreateMediaObject: (filehash) => ({ filehash, contentInfo: { waveform: new Uint8Array(64) }, consolidate () {} }) },
+    WAWebMmsMediaTypes: { msgToMediaType: ({ type }) => type, castToV4: (type) => type },
+    WAWebMediaDataUtils: { shouldUseMediaCache: () => false },
+    WAWebMediaMmsV4Upload: {
+      uploadMedia: async () => ({ mediaEntry: { mmsUrl: '/x', deprecatedMms3Url: '/x', directPath: '/x', mediaKey: 'k', mediaKeyTimestamp: 1, encFilehash: 'e', sidecar: null, firstFrameSidecar: null, streamingSidecar: null, firstFrameLength: 0, handle: 'h' } })
     },
     WAWebStreamModel: { Stream: { markAvailable () {}, markUnavailable () {} } },
     WAWebUpdateUnreadChatAction: { sendSeen: async ({ chat }) => report('seen', { chat: chat.id._serialized }) },
@@ -345,29 +437,72 @@
     }
   }
 
+  function OpaqueData (blob, type) { Object.assign(this, { blob, type, size: blob.size }) }
+  OpaqueData.createFromData = async (blob, type) => new OpaqueData(blob, type)
+  OpaqueData.prototype.url = () => 'blob:none'
+  OpaqueData.prototype.autorelease = () => {}
+
   window.require = (name) => {
-    if (!(name in modules)) throw new Error(`Requiring unknown module "${name}"`)
+    if (!(name in modules) || phone.settings.missing?.includes(name)) throw new Error(`Requiring unknown module "${name}"`)
     return modules[name]
   }
 
   async function start () {
+    let ready
+    while (!ready) ready = await listen().catch(() => later(300))
     phone = await (await fetch('/phone')).json()
-    const source = new EventSource('/commands')
-    source.onmessage = ({ data }) => {
-      const { command, ...details } = JSON.parse(data)
-      commands[command](details)
-    }
-    await new Promise((resolve) => { source.onopen = resolve })
     window.Debug = { VERSION: '2.3000.1000000000' }
     Socket.on('change:state', (_, state) => { document.getElementById('state').textContent = state })
     await later(20)
-    if (localStorage.getItem('paired') === phone.pairing) {
-      await connect()
+    if (await pairing.read() === phone.pairing) {
+      const connecting = connect()
+      ready()
+      await connecting
     } else {
       Conn.set({ ref: newRef() })
       Socket.set({ state: 'UNPAIRED' })
+      ready()
       report('qr')
     }
+  }
+
+  // A connection that was cut: the page finds it again by itself, and what it missed is no news to anybody.
+  async function listen () {
+    const source = new EventSource('/commands')
+    // Nothing falls between what the phone tells at once and what it tells later.
+    let waiting = []
+    const take = ({ command, ...details }) => commands[command](details)
+    source.onmessage = ({ data }) => { if (waiting) waiting.push(JSON.parse(data)); else take(JSON.parse(data)) }
+    let refuse
+    source.onerror = () => {
+      source.close()
+      if (refuse) return refuse(new Error('the phone does not answer'))
+      if (Socket.state === 'CONNECTED') Socket.set({ state: 'OPENING' })
+      setTimeout(again, phone.settings.reconnectMs ?? 300)
+    }
+    await new Promise((resolve, reject) => { source.onopen = resolve; refuse = reject })
+    refuse = null
+    return () => {
+      const early = waiting
+      waiting = null
+      early.forEach(take)
+    }
+  }
+
+  async function again () {
+    let ready
+    try {
+      ready = await listen()
+      phone = await (await fetch('/phone')).json()
+    } catch {
+      setTimeout(again, 300)
+      return
+    }
+    if (Socket.state === 'OPENING') {
+      load()
+      Socket.set({ state: 'CONNECTED' })
+    }
+    ready()
   }
 
   start()

@@ -1,29 +1,23 @@
-"""WhatsApp Web by the connector: what it posts to us, and what we ask of it."""
+"""WhatsApp Web by the connector: what it posts to us."""
 
 import contextlib
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Annotated, Any, Literal
-from urllib.parse import quote
+from typing import Annotated, Any
 
-import aiohttp
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from frontdesk.domain.contacts import identities_of
 from frontdesk.domain.errors import (
-    ChannelError,
-    ChannelRejectedError,
     FieldProblem,
     InvalidInputError,
     NotJsonError,
-    UnknownOutcomeError,
     UnsupportedEncodingError,
 )
-from frontdesk.domain.messages import HistoryItem, IncomingMessage, Media, Quoted, check_time
-from frontdesk.domain.outgoing import Outgoing
+from frontdesk.domain.messages import HistoryItem, IncomingMessage, Media, MediaStatus, Quoted, check_time
 from frontdesk.domain.text import repair_all
 
 OURS = frozenset({"me", "us", "business", "agent", "assistant", "bot", "frontdesk"})
@@ -58,6 +52,9 @@ class MediaEntry(BaseModel):
     filename: Name | None = None
     size: int | None = Field(default=None, ge=0, le=2**53)
     duration_s: float | None = Field(default=None, ge=0, le=1e7, allow_inf_nan=False)
+    status: MediaStatus = Field(
+        default="unavailable", description="pending: the file follows by PUT /media/{message_id}"
+    )
 
 
 class QuotedEntry(BaseModel):
@@ -94,6 +91,7 @@ class WebhookPayload(BaseModel):
     message_type: str = Field(default="chat", max_length=32)
     media: MediaEntry | None = None
     quoted: QuotedEntry | None = None
+    forwarded: bool = False
 
 
 def read_json(body: bytes) -> tuple[Any, bool]:
@@ -208,6 +206,7 @@ def _message(
         quoted=Quoted(**payload.quoted.model_dump()) if payload.quoted else None,
         repaired=repaired,
         from_us=payload.from_me,
+        forwarded=payload.forwarded,
     )
 
 
@@ -244,142 +243,9 @@ def _refuse_constant(name: str) -> None:
     raise ValueError(f"{name} is not JSON")
 
 
-ConnectionState = Literal["starting", "qr", "authenticated", "ready", "disconnected", "auth_failure", "away"]
-
-
-class ConnectorStatus(BaseModel):
-    """What the connector says of itself; ``away`` where it says nothing. ``qr`` is the text to draw."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
-
-    state: ConnectionState = "away"
-    qr: str | None = None
-    me: str | None = None
-    since: str | None = None
-    spooled: int = 0
-    refused: int = 0
-    reason: str | None = None
-
-
-class _NotConnectedError(Exception):
-    """Nothing of the request has left this machine."""
-
-
-class _CutOffError(Exception):
-    """The request may have arrived."""
-
-
-SEND_TIMEOUT = aiohttp.ClientTimeout(total=45, sock_connect=3)
-MAX_ID_BYTES = 255
-# The connector's own words for “the text did not leave”; other failures of a send tell nothing.
-NOT_SENT = frozenset({"not_ready", "not_sent", "too_many"})
-
-
-def _answer(status: int, headers: Mapping[str, str], raw: bytes) -> dict[str, Any]:
-    try:
-        document = json.loads(raw)
-    except ValueError:
-        document = None
-    if not isinstance(document, dict):
-        raise UnknownOutcomeError(f"the connector answered {status} with something that is no JSON object")
-    if status < 300 and ("message_id" in document or "state" in document):
-        return document
-    detail = f"the connector answered {status}: {document.get('detail', '')}"[:300]
-    if document.get("code") in NOT_SENT:
-        try:
-            after = float(headers.get("retry-after", ""))
-        except ValueError:
-            after = None
-        raise ChannelError(detail, retry_after_s=after)
-    if status == 401:
-        raise ChannelError(detail)
-    if 400 <= status < 500:
-        raise ChannelRejectedError(detail)
-    raise UnknownOutcomeError(detail)
-
-
-def _message_id(document: dict[str, Any]) -> str:
-    id_ = document.get("message_id")
-    if not isinstance(id_, str) or not 0 < len(id_.encode()) <= MAX_ID_BYTES:
-        raise UnknownOutcomeError("the connector answered without an id of WhatsApp's")
-    return id_
-
-
 def address_of(*, group_id: str | None, sender_ids: Iterable[str], phone_number: str | None) -> str | None:
     """Where to write to a chat: the group, the id that its contact wrote from last, or the number; None without any."""
     if group_id is not None:
         return group_id if _ADDRESS.fullmatch(group_id) else None
     known = next((sender_id for sender_id in sender_ids if _ADDRESS.fullmatch(sender_id)), None)
     return known or (f"{phone_number.removeprefix('+')}@c.us" if phone_number else None)
-
-
-class Connector:
-    """The connector's own API."""
-
-    def __init__(self, *, url: str, token: str, timeout_s: float = 2) -> None:
-        self._url = url.rstrip("/")
-        self._headers = {"authorization": f"Bearer {token}"}
-        self._timeout = aiohttp.ClientTimeout(total=timeout_s)
-        self._session: aiohttp.ClientSession | None = None
-
-    async def close(self) -> None:
-        """Close the connections."""
-        if self._session:
-            await self._session.close()
-
-    async def send(self, outgoing: Outgoing) -> str:
-        """Send a text; the id that WhatsApp gave it. See :class:`frontdesk.domain.ports.Channel`."""
-        body = {"chat_id": outgoing.recipient, "text": outgoing.text}
-        headers = {"idempotency-key": outgoing.channel_key}
-        try:
-            document = await self._call("POST", "/messages", headers, outgoing.trace, body)
-        except _NotConnectedError as error:
-            raise ChannelError("the connector cannot be reached") from error
-        except _CutOffError as error:
-            raise UnknownOutcomeError("the connector did not confirm") from error
-        return _message_id(document)
-
-    async def find(self, outgoing: Outgoing) -> str | None:
-        """What became of a text that may have been sent. See :class:`frontdesk.domain.ports.Channel`."""
-        try:
-            document = await self._call(
-                "GET", f"/messages/{quote(outgoing.channel_key, safe='')}", {}, outgoing.trace, None
-            )
-        except (_NotConnectedError, _CutOffError) as error:
-            raise ChannelError("the connector cannot be reached") from error
-        match document.get("state"):
-            case "sent":
-                return _message_id(document)
-            case "not_sent":
-                return None
-            case _:
-                raise UnknownOutcomeError
-
-    async def _call(
-        self, method: str, path: str, headers: dict[str, str], trace: str | None, body: dict[str, str] | None
-    ) -> dict[str, Any]:
-        more = headers | ({"traceparent": trace} if trace else {})
-        try:
-            async with self._opened().request(
-                method, self._url + path, headers=self._headers | more, json=body, timeout=SEND_TIMEOUT
-            ) as response:
-                return _answer(response.status, response.headers, await response.read())
-        except aiohttp.ClientConnectorError as error:
-            raise _NotConnectedError from error
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise _CutOffError from error
-
-    def _opened(self) -> aiohttp.ClientSession:
-        if self._session is None:
-            self._session = aiohttp.ClientSession(timeout=self._timeout)
-        return self._session
-
-    async def status(self) -> ConnectorStatus:
-        """The state of the WhatsApp connection. Never fails: a connector that cannot be asked is away."""
-        try:
-            async with self._opened().get(f"{self._url}/status", headers=self._headers) as response:
-                if response.status != 200:
-                    return ConnectorStatus(reason=f"the connector answered {response.status}")
-                return ConnectorStatus.model_validate_json(await response.read())
-        except (aiohttp.ClientError, TimeoutError, OSError, ValidationError) as error:
-            return ConnectorStatus(reason=type(error).__name__)

@@ -21,11 +21,11 @@ import click
 import segno
 
 from frontdesk.bootstrap import database_of
-from frontdesk.channels.whatsapp_web import Connector
+from frontdesk.channels.connector import Connectors, ConnectorStatus
 from frontdesk.cli.check import check_parts
 from frontdesk.config.manifests import load_manifests
 from frontdesk.domain.errors import ConfigurationError, UnavailableError
-from frontdesk.settings import ROOT, Settings, load_settings
+from frontdesk.settings import MAIN_ACCOUNT, ROOT, Settings, load_settings
 from frontdesk.store.schema import migrate
 from frontdesk.wire.signing import new_secret
 
@@ -33,7 +33,7 @@ PM2 = ROOT / "connector-node" / "node_modules" / ".bin" / "pm2"
 ECOSYSTEM = ROOT / "ecosystem.config.js"
 HEALTH_PATIENCE_S = 90
 QR_PATIENCE_S = 45
-SETTLED = frozenset({"ready", "qr", "auth_failure", "disconnected"})
+SETTLED = frozenset({"WORKING", "SCAN_QR_CODE", "FAILED", "DISCONNECTED"})
 
 
 @click.command()
@@ -134,6 +134,7 @@ def _pm2(settings: Settings, *arguments: str) -> str:
         "PM2_HOME": str(settings.var_dir / "pm2"),
         "FRONTDESK_PYTHON": sys.executable,
         "FRONTDESK_VAR": str(settings.var_dir),
+        "EXTRA_ACCOUNTS": settings.extra_accounts,
     }
     done = subprocess.run(  # noqa: S603 (our own PM2)
         [str(PM2), *arguments], cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=120
@@ -158,8 +159,9 @@ def _check_ports(settings: Settings) -> None:
     if _processes(settings):
         return
     places = {"the backend (BACKEND_PORT)": (settings.backend_host, settings.backend_port)}
-    if (connector := urlsplit(settings.connector_url)).port and connector.hostname in {"127.0.0.1", "localhost"}:
-        places["the connector (CONNECTOR_PORT and CONNECTOR_URL)"] = ("127.0.0.1", connector.port)
+    for account, url in settings.connector_urls.items():
+        if (connector := urlsplit(url)).port and connector.hostname in {"127.0.0.1", "localhost"}:
+            places[f"the connector of {account} (CONNECTOR_PORT and CONNECTOR_URL)"] = ("127.0.0.1", connector.port)
     for manifest in load_manifests(settings.agents_dir):
         if manifest.url is None:
             places[f"the agent {manifest.name} (port in its agent.toml)"] = (settings.agents_host, manifest.port)
@@ -191,12 +193,22 @@ def _start(settings: Settings) -> bool:
     fingerprint = _fingerprint(settings)
     stored = settings.var_dir / "up.fingerprint"
     processes = _processes(settings)
-    running = len(processes) == 3 and all(process["pm2_env"]["status"] == "online" for process in processes)
+    wanted = {"frontdesk-backend", "frontdesk-agents", *map(_connector_name, settings.accounts)}
+    for name in sorted({process["name"] for process in processes} - wanted):
+        # An account that is not in the settings any more; its link stays on disk.
+        _pm2(settings, "delete", name)
+    running = {process["name"] for process in processes} == wanted and all(
+        process["pm2_env"]["status"] == "online" for process in processes
+    )
     if running and stored.exists() and stored.read_text() == fingerprint:
         return False
     _pm2(settings, "startOrRestart", str(ECOSYSTEM), "--update-env")
     stored.write_text(fingerprint)
     return True
+
+
+def _connector_name(account: str) -> str:
+    return "frontdesk-connector" if account == MAIN_ACCOUNT else f"frontdesk-connector-{account}"
 
 
 def _fingerprint(settings: Settings) -> str:
@@ -252,27 +264,24 @@ def _missing(health: dict[str, Any] | None) -> str | None:
     asleep = [name for name, state in health["agents"].items() if state != "up"]
     if asleep:
         return f"the agents ({', '.join(asleep)})"
-    state = health["connector"]["state"]
-    if state == "away":
+    states = [link["state"] for link in health["connectors"]]
+    if "AWAY" in states:
         return "the connector"
-    return None if state in SETTLED else "WhatsApp Web to load"
+    return None if SETTLED.issuperset(states) else "WhatsApp Web to load"
 
 
 async def _report(settings: Settings, health: dict[str, Any]) -> None:
-    connection = await _connection(settings)
+    connections = await _connections(settings)
     page = f"http://{settings.backend_host}:{settings.backend_port}/?token={settings.api_token}"
     rows = [
         ("page", page),
         ("database", _database_line(health)),
         ("analyser", (health.get("analyser") or {}).get("name", "unknown")),
-        ("WhatsApp", _connection_line(connection)),
+        *((_name_of(link, connections), _connection_line(link)) for link in connections),
     ]
-    if connection.get("qr"):
-        click.echo()
-        segno.make(connection["qr"], error="l").terminal(compact=True)
-        click.echo(
-            "  Scan it: WhatsApp → Settings → Linked devices → Link a device. The page shows it, too, and renews it.\n"
-        )
+    for link in connections:
+        if link.qr:
+            show_code(link.qr, None if len(connections) == 1 else link.account)
     for name, value in rows:
         click.echo(f"  {name:10} {value}")
 
@@ -283,20 +292,34 @@ def _database_line(health: dict[str, Any]) -> str:
     return f"{database.get('store', 'unknown: the backend does not answer')}{reachable}"
 
 
-async def _connection(settings: Settings) -> dict[str, Any]:
-    connector = Connector(url=settings.connector_url, token=settings.connector_token)
+async def _connections(settings: Settings) -> list[ConnectorStatus]:
+    connectors = Connectors(settings.connector_urls, token=settings.connector_token)
     try:
-        return (await connector.status()).model_dump()
+        return await connectors.statuses()
     finally:
-        await connector.close()
+        await connectors.close()
 
 
-def _connection_line(connection: dict[str, Any]) -> str:
+def show_code(code: str, account: str | None) -> None:
+    """Draw a QR code in the terminal, and say what to do with it."""
+    click.echo(f"\n  {account}" if account else "")
+    segno.make(code, error="l").terminal(compact=True)
+    click.echo(
+        "  Scan it: WhatsApp → Settings → Linked devices → Link a device. The page shows it, too, and renews it.\n"
+    )
+
+
+def _name_of(link: ConnectorStatus, connections: list[ConnectorStatus]) -> str:
+    return "WhatsApp" if len(connections) == 1 else link.account
+
+
+def _connection_line(link: ConnectorStatus) -> str:
     words = {
-        "ready": f"linked{' as ' + connection['me'] if connection.get('me') else ''}",
-        "qr": "waiting for the scan of the code above",
-        "disconnected": "not connected, it is tried again",
-        "away": "the connector is not running",
+        "WORKING": f"linked{' as ' + link.me if link.me else ''}",
+        "SCAN_QR_CODE": "waiting for the scan of the code above",
+        "DISCONNECTED": "not connected, it is tried again",
+        "FAILED": "not linked; `frontdesk link` shows a new code",
+        "AWAY": "the connector is not running",
     }
-    reason = f" ({connection['reason']})" if connection.get("reason") else ""
-    return words.get(connection["state"], str(connection["state"])) + reason
+    reason = f" ({link.reason})" if link.reason else ""
+    return words.get(link.state, link.state.lower()) + reason

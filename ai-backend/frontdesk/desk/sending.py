@@ -1,6 +1,6 @@
 """Writing to a conversation: into the outbox first, from where it is sent."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import datetime
 
 from frontdesk.domain.errors import FieldProblem, InvalidInputError, NotFoundError
@@ -10,20 +10,20 @@ from frontdesk.store.database import Database
 
 
 class Sender:
-    """Puts messages of people and agents into the outbox; of ``account``, whose connector sends them."""
+    """Puts messages of people and agents into the outbox, for ``accounts`` whose connectors send them."""
 
     def __init__(
         self,
         *,
         database: Database,
-        account: str,
+        accounts: Collection[str],
         address_of: AddressOf,
         wakeups: Wakeups,
         announce: Callable[[], None],
         clock: Callable[[], datetime],
     ) -> None:
         self._database = database
-        self._account = account
+        self._accounts = accounts
         self._address_of = address_of
         self._wakeups = wakeups
         self._announce = announce
@@ -43,7 +43,7 @@ class Sender:
         chat = await outbox.chat_of(self._database, conversation_id)
         if chat is None:
             raise NotFoundError("there is no such conversation")
-        if chat.account != self._account:
+        if chat.account not in self._accounts:
             raise _refusal(f"is of the account {chat.account}, for which no connector sends")
         recipient = self._address_of(group_id=chat.group_id, sender_ids=chat.sender_ids, phone_number=chat.phone_number)
         if recipient is None:

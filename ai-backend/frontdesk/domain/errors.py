@@ -74,6 +74,13 @@ class UnavailableError(FrontdeskError):
     retryable = True
 
 
+class StorageFullError(FrontdeskError):
+    """There is no room for this file."""
+
+    code = "storage_full"
+    retryable = True
+
+
 class ConfigurationError(FrontdeskError):
     """A setting is missing or wrong."""
 

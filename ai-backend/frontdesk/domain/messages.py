@@ -39,14 +39,21 @@ class HistoryItem:
     from_us: bool = False
 
 
+MediaStatus = Literal["pending", "unavailable", "view_once"]
+
+
 class Media(Value):
-    """What is known of an attachment; ``size`` in bytes, ``duration_s`` in seconds."""
+    """What is told of an attachment; ``size`` in bytes, ``duration_s`` in seconds.
+
+    ``pending``: the file follows; ``view_once``: it is shown on the phone only.
+    """
 
     kind: str
     mimetype: str | None = None
     filename: str | None = None
     size: int | None = None
     duration_s: float | None = None
+    status: MediaStatus = "unavailable"
 
 
 class Quoted(Value):
@@ -81,6 +88,7 @@ class IncomingMessage(Value):
     quoted: Quoted | None = None
     repaired: bool = False
     from_us: bool = False
+    forwarded: bool = False
     trace: str | None = None
 
     @property

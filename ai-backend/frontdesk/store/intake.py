@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from frontdesk.domain.messages import HistoryItem, IncomingMessage, history_digests
 from frontdesk.store import events
+from frontdesk.store.accounts import id_of
 from frontdesk.store.contacts import find_contacts
 from frontdesk.store.conversations import IMPORTANT_LANE, ORDINARY_LANE, wake
 from frontdesk.store.database import Database, inserted_id
@@ -142,9 +143,8 @@ class Intake:
         if name not in self._accounts:
             found = await connection.scalar(select(accounts.c.id).where(accounts.c.name == name))
             if found is None:
-                values = insert(accounts).values(name=name, channel="whatsapp_web", created_at=now)
                 # Not remembered yet: this transaction may still fail.
-                return inserted_id(await connection.execute(values))
+                return await id_of(connection, name, now)
             self._accounts[name] = int(found)
         return self._accounts[name]
 
@@ -258,6 +258,7 @@ def _row(item: _Fresh, now: datetime) -> dict[str, Any]:
         "sender_name": message.sender_name,
         "current_message": message.text,
         "message_type": message.type,
+        "is_forwarded": message.forwarded,
         "media": message.media.model_dump_json() if message.media else None,
         "quoted": message.quoted.model_dump_json() if message.quoted else None,
         "is_from_us": message.from_us,

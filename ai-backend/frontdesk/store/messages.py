@@ -307,6 +307,7 @@ def _record(row: Row[Any], history: tuple[HistoryItem, ...], identities: tuple[I
         quoted=Quoted.model_validate_json(row.quoted) if row.quoted else None,
         repaired=row.is_repaired,
         from_us=row.is_from_us,
+        forwarded=bool(row.is_forwarded),
         trace=row.trace,
     )
     route = None

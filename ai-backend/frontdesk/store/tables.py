@@ -173,6 +173,7 @@ webhook_messages = _table(
     Column("processed_at", Moment),
     # The W3C traceparent of the request that brought it, where there was one.
     Column("trace", Id(64)),
+    Column("is_forwarded", Boolean(create_constraint=False)),
     UniqueConstraint("account_id", "message_id"),
     Index("ix_webhook_messages_conversation_id_state_id", "conversation_id", "state", "id"),
     Index("ix_webhook_messages_state_id", "state", "id"),
@@ -319,6 +320,44 @@ events = _table(
     Column("message_id", BigInteger),
     Column("outbox_id", BigInteger),
     Column("data", Text, nullable=False),
+    Column("created_at", Moment, nullable=False),
+)
+
+# What the connector says of an account's link to WhatsApp; ``changed_at`` is its clock.
+sessions = _table(
+    "sessions",
+    Column("account_id", Integer, ForeignKey("accounts.id"), primary_key=True, autoincrement=False),
+    Column("state", String(16), nullable=False),
+    Column("reason", Text),
+    Column("changed_at", Moment, nullable=False),
+)
+
+# What happened to messages after they were written. No foreign key to the message: its change may come first.
+message_changes = _table(
+    "message_changes",
+    Column("id", BigId, primary_key=True),
+    Column("account_id", Integer, ForeignKey("accounts.id"), nullable=False),
+    Column("message_id", Id(255), nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("content", LongText),
+    Column("replaced", LongText),
+    Column("sender_id", Id(255)),
+    Column("is_from_us", Boolean(create_constraint=False), nullable=False),
+    Column("changed_at", Moment, nullable=False),
+    # Of all that was told: the same told again is the same change.
+    Column("digest", Digests(16), nullable=False),
+    UniqueConstraint("account_id", "message_id", "digest"),
+)
+
+# Which file a message brought; the file itself lies under its SHA-256.
+attachments = _table(
+    "attachments",
+    Column("account_id", Integer, ForeignKey("accounts.id"), primary_key=True, autoincrement=False),
+    Column("message_id", Id(255), primary_key=True),
+    Column("sha256", Digests(32), nullable=False, index=True),
+    Column("size", BigInteger, nullable=False),
+    Column("mimetype", String(128), nullable=False),
+    Column("filename", String(255)),
     Column("created_at", Moment, nullable=False),
 )
 

@@ -7,7 +7,7 @@ from aiohttp import web
 
 from frontdesk import telemetry
 from frontdesk.web import pages
-from frontdesk.web.api import connector, happenings, health, reading, sending, webhook
+from frontdesk.web.api import connections, connector, happenings, health, media, reading, sending, webhook
 from frontdesk.web.desk import DESK, Desk
 from frontdesk.web.problems import Handler, problems_middleware
 
@@ -45,7 +45,15 @@ def build_app(desk: Desk) -> web.Application:
     app.router.add_get(r"/outbox/{id:\d{1,20}}", sending.one_outgoing)
     app.router.add_post("/outbox/acknowledgements", sending.acknowledge)
     app.router.add_get("/events", happenings.events, allow_head=False)
+    app.router.add_post("/webhook/changes", connector.change)
     app.router.add_get("/connector/settings", connector.settings)
+    app.router.add_post("/connector/status", connector.status)
+    app.router.add_put("/media/{message_id}", media.put)
+    app.router.add_get(r"/messages/{id:\d{1,20}}/media", media.get)
+    app.router.add_get("/connections", connections.all_connections)
+    app.router.add_post("/connections/{account}/restart", connections.restart)
+    app.router.add_post("/connections/{account}/logout", connections.log_out)
+    app.router.add_post("/connections/{account}/pairing-code", connections.pairing_code)
     app.router.add_get("/stats", reading.last_day)
     app.router.add_get("/metrics", reading.metrics)
     app.router.add_get("/health", health.health)

@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 from collections.abc import Mapping
+from urllib.parse import urlsplit
 
 from aiohttp import web
 
@@ -44,15 +45,17 @@ class Gate:
                 return next(iter(self._accounts))
         raise UnauthenticatedError
 
-    def check_connector(self, request: web.Request) -> None:
-        """Let connectors pass that carry an account's secret.
+    def connector_of(self, request: web.Request) -> str:
+        """The account of a connector that carries its secret.
 
         Raises:
             UnauthenticatedError: the token is missing or wrong.
         """
-        token = bearer(request)
-        if token is None or not any(_same(token, secret) for secret in self._accounts.values()):
-            raise UnauthenticatedError
+        token = bearer(request) or ""
+        for name, secret in self._accounts.items():
+            if _same(token, secret):
+                return name
+        raise UnauthenticatedError
 
     def is_person(self, request: web.Request) -> bool:
         """Whether the caller has the API token or the page's cookie."""
@@ -76,6 +79,16 @@ class Gate:
         if token is None or not _same(token, self._api_token):
             raise UnauthenticatedError
 
+    def check_action(self, request: web.Request) -> None:
+        """Let callers with the API token pass, and people whose own page asks: never what another site makes a browser do.
+
+        Raises:
+            UnauthenticatedError: neither is the case.
+        """
+        if bearer(request) is None and not _asked_by_own_page(request):
+            raise UnauthenticatedError
+        self.check_person(request)
+
     def check_person(self, request: web.Request) -> None:
         """Let only people and programs with the API token pass.
 
@@ -90,6 +103,14 @@ def bearer(request: web.Request) -> str | None:
     """The bearer token of a request, or None."""
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     return token.strip() if scheme.lower() == "bearer" and token.strip() else None
+
+
+def _asked_by_own_page(request: web.Request) -> bool:
+    site = request.headers.get("Sec-Fetch-Site")
+    if site is None:
+        # Browsers tell it to trusted addresses only: not where the desk is opened by http from another machine.
+        return urlsplit(request.headers.get("Origin", "")).netloc == request.host
+    return site == "same-origin"
 
 
 def _same(one: str, other: str) -> bool:

@@ -6,8 +6,9 @@ from datetime import datetime
 
 from aiohttp import web
 
-from frontdesk.channels.whatsapp_web import Connector
+from frontdesk.channels.connector import Connectors
 from frontdesk.desk.sending import Sender
+from frontdesk.media.files import MediaFiles
 from frontdesk.pipeline.accept import Acceptor
 from frontdesk.pipeline.completions import Completions
 from frontdesk.pipeline.feed import Feed
@@ -26,7 +27,8 @@ class Desk:
     database: Database
     assessor: Assessor
     dispatcher: Dispatcher
-    connector: Connector
+    connectors: Connectors
+    media: MediaFiles
     completions: Completions
     acceptor: Acceptor
     sender: Sender

@@ -1,13 +1,15 @@
 """The documents that the API gives out, as models: what OpenAPI describes is what is sent."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from frontdesk.domain.analysis import Analysis
+from frontdesk.domain.changes import Attachment, MessageChange
 from frontdesk.domain.events import Event
-from frontdesk.domain.messages import Record
+from frontdesk.domain.messages import Media, Quoted, Record
 from frontdesk.domain.outgoing import Outgoing
 
 
@@ -42,6 +44,25 @@ class AcceptedDocument(BaseModel):
     status: str
 
 
+class MediaDocument(Media):
+    """An attachment. ``pending``: it is on its way; ``stored``: it lies at ``url``, and its type is that of its content."""
+
+    status: str = Field(description="pending, stored, unavailable, too_large or view_once")  # type: ignore[assignment]
+    url: str | None = None
+    sha256: str | None = None
+
+
+class ChangeDocument(BaseModel):
+    """Something that happened to a message after it was written."""
+
+    change: str
+    at: datetime
+    text: str | None = Field(description="The new text, the reaction (empty where it was taken back), chosen options")
+    replaced: str | None = Field(description="The text before an edit")
+    sender_id: str | None
+    from_me: bool
+
+
 class MessageDocument(ResultDocument):
     """A message of the store with its result."""
 
@@ -52,6 +73,10 @@ class MessageDocument(ResultDocument):
     sender_id: str | None
     current_message: str
     message_type: str
+    media: MediaDocument | None
+    quoted: Quoted | None
+    is_forwarded: bool
+    changes: list[ChangeDocument] = Field(description="What happened to it later: edited, deleted, reactions, votes")
     is_vip_customer: bool
     is_critical_group: bool
     is_group: bool
@@ -89,7 +114,8 @@ class HealthDocument(BaseModel):
     status: str
     version: str | None = None
     database: dict[str, Any] | None = None
-    connector: dict[str, Any] | None = None
+    connector: dict[str, Any] | None = Field(default=None, description="That of the main account")
+    connectors: list[dict[str, Any]] | None = Field(default=None, description="Those of all accounts")
     agents: dict[str, str] | None = None
     analyser: dict[str, Any] | None = None
     waiting: dict[str, int] | None = None
@@ -182,8 +208,10 @@ def outgoing_of(outgoing: Outgoing) -> OutgoingDocument:
     )
 
 
-def message_of(record: Record) -> MessageDocument:
-    """A message as the API shows it."""
+def message_of(
+    record: Record, changes: Sequence[MessageChange] = (), attachment: Attachment | None = None
+) -> MessageDocument:
+    """A message as the API shows it, with what happened to it since and the file that it brought."""
     message = record.message
     return MessageDocument(
         **result_of(record).model_dump(),
@@ -194,6 +222,21 @@ def message_of(record: Record) -> MessageDocument:
         sender_id=message.sender_id,
         current_message=message.text,
         message_type=message.type,
+        media=_media(record, changes, attachment),
+        quoted=message.quoted,
+        is_forwarded=message.forwarded,
+        changes=[
+            ChangeDocument(
+                change=item.kind,
+                at=item.at,
+                text=item.text,
+                replaced=item.replaced,
+                sender_id=item.sender_id,
+                from_me=item.from_us,
+            )
+            for item in changes
+            if item.kind != "media"
+        ],
         is_vip_customer=record.is_vip_customer,
         is_critical_group=record.is_critical_group,
         is_group=message.is_group,
@@ -214,6 +257,17 @@ def message_of(record: Record) -> MessageDocument:
             for item in message.history
         ],
     )
+
+
+def _media(record: Record, changes: Sequence[MessageChange], attachment: Attachment | None) -> MediaDocument | None:
+    told = record.message.media
+    if told is None:
+        return None
+    if attachment is None:
+        ended = next((item.text for item in reversed(changes) if item.kind == "media"), None)
+        return MediaDocument(**told.model_dump() | {"status": ended or told.status})
+    known = attachment.model_dump(exclude={"filename"}) | {"filename": attachment.filename or told.filename}
+    return MediaDocument(**told.model_dump() | known | {"status": "stored", "url": f"/messages/{record.id}/media"})
 
 
 def _routing(record: Record) -> RoutingDocument | None:

@@ -9,6 +9,8 @@ from pydantic.json_schema import models_json_schema
 from frontdesk import __version__
 from frontdesk.channels.whatsapp_web import WebhookPayload
 from frontdesk.web import documents
+from frontdesk.web.api.connections import ConnectionsDocument, PairingDraft
+from frontdesk.web.api.connector import ChangeDraft, SessionDraft
 from frontdesk.web.api.sending import Acknowledgement, OutgoingMessageDraft
 
 # Every document of that module is described: one that is added there needs no second mention.
@@ -46,6 +48,41 @@ def _get(summary: str, responses: dict[str, Any], **more: Any) -> dict[str, Any]
     return {"get": {"summary": summary, "responses": {**responses, **UNAVAILABLE}, **more}}
 
 
+def _telling(summary: str, body: str, result: str) -> dict[str, Any]:
+    return {
+        "summary": summary,
+        "parameters": [],
+        "requestBody": _body(body),
+        "security": [{"token": []}, {"signature": []}],
+        "responses": {
+            "200": {"description": result, "content": {"application/json": {"schema": {"type": "object"}}}},
+            "400": _problem("Not JSON"),
+            "413": _problem("The body is too large"),
+            "415": _problem("The body is not UTF-8"),
+            "422": _problem("The body does not fit the contract"),
+            **UNAUTHENTICATED,
+            **UNAVAILABLE,
+        },
+    }
+
+
+def _commanding(
+    summary: str, account: dict[str, Any], *, body: str | None = None, status: str = "202"
+) -> dict[str, Any]:
+    return {
+        "summary": summary,
+        "parameters": [account],
+        **({"requestBody": _body(body)} if body else {}),
+        "security": [{"token": []}],
+        "responses": {
+            status: {"description": "Done", "content": {"application/json": {"schema": {"type": "object"}}}},
+            "404": _problem("There is no such account"),
+            "502": _problem("The connector did not do it"),
+            **UNAUTHENTICATED,
+        },
+    }
+
+
 @cache
 def document() -> dict[str, Any]:
     """The OpenAPI 3.1 document."""
@@ -54,6 +91,10 @@ def document() -> dict[str, Any]:
             (WebhookPayload, "validation"),
             (OutgoingMessageDraft, "validation"),
             (Acknowledgement, "validation"),
+            (ChangeDraft, "validation"),
+            (SessionDraft, "validation"),
+            (PairingDraft, "validation"),
+            (ConnectionsDocument, "serialization"),
             *((model, "serialization") for model in _ANSWERS),
         ],
         ref_template=REFERENCE,
@@ -126,24 +167,10 @@ def document() -> dict[str, Any]:
         },
         **secured,
     }
-    acknowledging = {
-        "summary": "A connector tells what became of a message",
-        "parameters": [],
-        "requestBody": _body("Acknowledgement"),
-        "security": [{"token": []}, {"signature": []}],
-        "responses": {
-            "200": {
-                "description": "The outbox_id, or null where it is none of ours",
-                "content": {"application/json": {"schema": {"type": "object"}}},
-            },
-            "400": _problem("Not JSON"),
-            "413": _problem("The body is too large"),
-            "415": _problem("The body is not UTF-8"),
-            "422": _problem("The body does not fit the contract"),
-            **UNAUTHENTICATED,
-            **UNAVAILABLE,
-        },
-    }
+    account = {"name": "account", "in": "path", "required": True, "schema": {"type": "string"}}
+    told = _telling("A connector tells what became of a message", "Acknowledgement", "The outbox_id, or null")
+    changed = _telling("A connector tells what happened to a message", "ChangeDraft", "Whether it was news")
+    stated = _telling("A connector tells that its session's state has changed", "SessionDraft", "Whether it was news")
     return {
         "openapi": "3.1.0",
         "info": {
@@ -186,7 +213,7 @@ def document() -> dict[str, Any]:
                 parameters=[identifier],
                 **secured,
             ),
-            "/outbox/acknowledgements": {"post": acknowledging},
+            "/outbox/acknowledgements": {"post": told},
             "/events": _get(
                 "What happened, later than a number",
                 {
@@ -203,6 +230,47 @@ def document() -> dict[str, Any]:
                 parameters=reading,
                 **secured,
             ),
+            "/messages/{id}/media": _get(
+                "The file that a message brought",
+                {
+                    "200": {"description": "Its bytes", "content": {"application/octet-stream": {}}},
+                    "404": _problem("There is no such message, or no file of it"),
+                    **UNAUTHENTICATED,
+                },
+                parameters=[identifier],
+                **secured,
+            ),
+            "/webhook/changes": {"post": changed},
+            "/connector/status": {"post": stated},
+            "/media/{message_id}": {
+                "put": {
+                    "summary": "The file of a message, by a connector with its account's secret",
+                    "parameters": [
+                        {"name": "message_id", "in": "path", "required": True, "schema": {"type": "string"}},
+                        {"name": "X-Filename", "in": "header", "schema": {"type": "string"}},
+                    ],
+                    "requestBody": {"required": True, "content": {"application/octet-stream": {}}},
+                    "responses": {
+                        "200": {"description": "It is there already"},
+                        "201": {"description": "Kept"},
+                        "413": _problem("It is larger than a file may be"),
+                        "507": _problem("The disk or the quota is short: come back after Retry-After seconds"),
+                        **UNAUTHENTICATED,
+                        **UNAVAILABLE,
+                    },
+                    **secured,
+                }
+            },
+            "/connections": _get(
+                "How each account is linked",
+                {"200": _json(ConnectionsDocument, "State, code and history of each"), **UNAUTHENTICATED},
+                **secured,
+            ),
+            "/connections/{account}/restart": {"post": _commanding("A new browser, and a new code", account)},
+            "/connections/{account}/logout": {"post": _commanding("Unlink the account", account)},
+            "/connections/{account}/pairing-code": {
+                "post": _commanding("A code to type in on the phone", account, body="PairingDraft", status="200")
+            },
             "/connector/settings": _get(
                 "What a connector has to know; with its account's secret",
                 {

@@ -22,7 +22,7 @@ SECURITY_HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
     "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
+    "Referrer-Policy": "same-origin",
     "Cache-Control": "no-store",
 }
 
@@ -80,13 +80,11 @@ async def openapi(request: web.Request) -> web.Response:
 
 async def _status(request: web.Request) -> dict[str, Any]:
     desk = request.app[DESK]
-    connection = await desk.connector.status()
+    connections = await desk.connectors.statuses()
     now = desk.clock()
     return {
-        "connection": connection,
-        "qr": segno.make(connection.qr, error="l").svg_inline(scale=5, border=2, light="#fff")
-        if connection.qr
-        else None,
+        "connections": connections,
+        "drawn": lambda code: segno.make(code, error="l").svg_inline(scale=5, border=2, light="#fff"),
         "records": await messages.fetch_latest(desk.database, limit=SHOWN),
         "stats": await day_of(desk),
         "analyser": desk.assessor.description,

@@ -20,7 +20,9 @@ STATUSES: dict[type[errors.FrontdeskError], int] = {
     errors.UnauthenticatedError: 401,
     errors.NotFoundError: 404,
     errors.ConflictError: 409,
+    errors.ChannelError: 502,
     errors.UnavailableError: 503,
+    errors.StorageFullError: 507,
 }
 RETRY_AFTER_S = 5
 
@@ -37,7 +39,7 @@ def problem(error: errors.FrontdeskError, status: int | None = None) -> web.Resp
         errors=[{"pointer": item.pointer, "detail": item.detail} for item in fields],
     )
     headers = {}
-    if status == 503:
+    if status in {503, 507}:
         headers["Retry-After"] = str(RETRY_AFTER_S)
     if status == 401:
         headers["WWW-Authenticate"] = 'Bearer realm="frontdesk"'

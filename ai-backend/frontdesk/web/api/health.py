@@ -49,11 +49,13 @@ async def _database_answers(desk: Desk) -> bool:
 
 
 async def _details(desk: Desk, *, reachable: bool) -> dict[str, Any]:
-    connector, agents = await asyncio.gather(desk.connector.status(), desk.dispatcher.health())
+    connectors, agents = await asyncio.gather(desk.connectors.statuses(), desk.dispatcher.health())
+    links = [link.model_dump(exclude={"qr", "pairing_code", "history"}) for link in connectors]
     return {
         "version": __version__,
         "database": {"reachable": reachable, "store": desk.database.description},
-        "connector": connector.model_dump(exclude={"qr"}),
+        "connector": links[0],
+        "connectors": links,
         "agents": agents,
         "analyser": {
             "name": desk.assessor.description,

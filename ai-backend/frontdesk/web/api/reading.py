@@ -1,5 +1,6 @@
 """Messages and figures, for those who have a key."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 from statistics import quantiles
 
@@ -7,10 +8,11 @@ from aiohttp import web
 
 from frontdesk import telemetry
 from frontdesk.domain.errors import NotFoundError
-from frontdesk.store import messages, outbox, stats
+from frontdesk.domain.messages import Record
+from frontdesk.store import changes, messages, outbox, stats
 from frontdesk.web.api.bodies import MAX_ID, whole_number
 from frontdesk.web.desk import DESK, Desk
-from frontdesk.web.documents import MessagesDocument, StatsDocument, message_of
+from frontdesk.web.documents import MessageDocument, MessagesDocument, StatsDocument, message_of
 
 DEFAULT_LIMIT = 50
 MAX_LIMIT = 200
@@ -25,8 +27,9 @@ async def one_message(request: web.Request) -> web.Response:
     if record is None:
         raise NotFoundError("there is no such message")
     done = record.processed_at is not None
+    (document,) = await _documents(desk, [record])
     return web.json_response(
-        text=message_of(record).model_dump_json(),
+        text=document.model_dump_json(),
         status=200 if done else 202,
         headers={} if done else {"Retry-After": "1"},
     )
@@ -38,8 +41,17 @@ async def latest_messages(request: web.Request) -> web.Response:
     desk.gate.check_person(request)
     limit = whole_number("limit", request.query.get("limit"), default=DEFAULT_LIMIT, least=1, most=MAX_LIMIT)
     records = await messages.fetch_latest(desk.database, limit=limit)
-    document = MessagesDocument(messages=[message_of(record) for record in records])
+    document = MessagesDocument(messages=await _documents(desk, records))
     return web.json_response(text=document.model_dump_json())
+
+
+async def _documents(desk: Desk, records: Sequence[Record]) -> list[MessageDocument]:
+    keys = [(record.account_id, record.message.message_id) for record in records]
+    happened = await changes.of_messages(desk.database, keys)
+    files = await changes.attachments_of(desk.database, keys)
+    return [
+        message_of(record, happened.get(key, ()), files.get(key)) for key, record in zip(keys, records, strict=True)
+    ]
 
 
 async def last_day(request: web.Request) -> web.Response:

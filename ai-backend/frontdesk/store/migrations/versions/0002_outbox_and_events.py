@@ -1,10 +1,9 @@
 """The outbox, what one process at a time does, and what happened."""
 
-from typing import Any
-
 import sqlalchemy as sa
 from alembic import op
 
+from frontdesk.store.migrations.steps import add_column, add_index, add_table
 from frontdesk.store.tables import BigId, Digests, Id, LongText, Moment
 
 revision = "0002"
@@ -14,9 +13,8 @@ depends_on = None
 
 
 def upgrade() -> None:
-    if "trace" not in {column["name"] for column in _here().get_columns("webhook_messages")}:
-        op.add_column("webhook_messages", sa.Column("trace", Id(64), nullable=True))
-    _table(
+    add_column("webhook_messages", sa.Column("trace", Id(64), nullable=True))
+    add_table(
         "outbox",
         sa.Column("id", BigId, nullable=False),
         sa.Column("account_id", sa.Integer(), nullable=False),
@@ -41,15 +39,12 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("account_id", "idempotency_key", name=op.f("uq_outbox_account_id_idempotency_key")),
         sa.UniqueConstraint("channel_key", name=op.f("uq_outbox_channel_key")),
-        mysql_charset="utf8mb4",
-        mysql_collate="utf8mb4_bin",
-        mysql_engine="InnoDB",
     )
-    _index("ix_outbox_state_id", "outbox", ["state", "id"])
-    _index("ix_outbox_account_id_state_id", "outbox", ["account_id", "state", "id"])
-    _index("ix_outbox_conversation_id_state_id", "outbox", ["conversation_id", "state", "id"])
-    _index("ix_outbox_account_id_channel_message_id", "outbox", ["account_id", "channel_message_id"])
-    _table(
+    add_index("ix_outbox_state_id", "outbox", ["state", "id"])
+    add_index("ix_outbox_account_id_state_id", "outbox", ["account_id", "state", "id"])
+    add_index("ix_outbox_conversation_id_state_id", "outbox", ["conversation_id", "state", "id"])
+    add_index("ix_outbox_account_id_channel_message_id", "outbox", ["account_id", "channel_message_id"])
+    add_table(
         "duties",
         sa.Column("name", Id(64), nullable=False),
         sa.Column("version", sa.BigInteger(), nullable=False),
@@ -58,12 +53,9 @@ def upgrade() -> None:
         sa.Column("ready_at", Moment(), nullable=True),
         sa.Column("paced_until", Moment(), nullable=True),
         sa.PrimaryKeyConstraint("name"),
-        mysql_charset="utf8mb4",
-        mysql_collate="utf8mb4_bin",
-        mysql_engine="InnoDB",
     )
-    _index(op.f("ix_duties_ready_at"), "duties", ["ready_at"])
-    _table(
+    add_index(op.f("ix_duties_ready_at"), "duties", ["ready_at"])
+    add_table(
         "events",
         sa.Column("id", BigId, nullable=False),
         sa.Column("number", sa.BigInteger(), nullable=True),
@@ -76,31 +68,10 @@ def upgrade() -> None:
         sa.Column("created_at", Moment(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("number", name=op.f("uq_events_number")),
-        mysql_charset="utf8mb4",
-        mysql_collate="utf8mb4_bin",
-        mysql_engine="InnoDB",
     )
-    _table(
+    add_table(
         "counters",
         sa.Column("name", Id(64), nullable=False),
         sa.Column("value", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("name"),
-        mysql_charset="utf8mb4",
-        mysql_collate="utf8mb4_bin",
-        mysql_engine="InnoDB",
     )
-
-
-# MySQL commits each of these by itself: a process that dies between two must find its way on when it starts again.
-def _here() -> sa.Inspector:
-    return sa.inspect(op.get_bind())
-
-
-def _table(name: str, *parts: sa.schema.SchemaItem, **options: Any) -> None:
-    if not _here().has_table(name):
-        op.create_table(name, *parts, **options)
-
-
-def _index(name: str, table: str, columns: list[str]) -> None:
-    if name not in {index["name"] for index in _here().get_indexes(table)}:
-        op.create_index(name, table, columns)

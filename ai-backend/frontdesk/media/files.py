@@ -1,0 +1,131 @@
+"""Files on disk, each under the SHA-256 of what is in it: the same file twice is one."""
+
+import asyncio
+import contextlib
+import os
+import secrets
+import shutil
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from hashlib import sha256
+from pathlib import Path
+
+import puremagic
+
+from frontdesk.domain.changes import Attachment
+from frontdesk.domain.errors import BodyTooLargeError, StorageFullError
+
+UNKNOWN = "application/octet-stream"
+ALIASES = {"application/ogg": "audio/ogg"}
+"""What WhatsApp puts into this container is always sound."""
+HEAD_BYTES = 8192
+MEASURED_EVERY_S = 60
+MEBIBYTE = 1024 * 1024
+ABANDONED_S = 24 * 3600
+
+
+class MediaFiles:
+    """Keeps files in ``directory``, of at most ``max_bytes`` each and ``quota_bytes`` together.
+
+    ``min_free_bytes`` of the disk stay free for the database; ``stored_bytes`` tells what all files take by the store.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        max_bytes: int,
+        quota_bytes: int,
+        min_free_bytes: int,
+        stored_bytes: Callable[[], Awaitable[int]],
+    ) -> None:
+        self._directory = directory
+        self._max_bytes = max_bytes
+        self._quota_bytes = quota_bytes
+        self._min_free_bytes = min_free_bytes
+        self._stored_bytes = stored_bytes
+        self._measured = 0
+        self._measured_at = -float("inf")
+
+    async def keep(self, chunks: AsyncIterator[bytes], *, expected: int | None, filename: str | None) -> Attachment:
+        """Write a file as it arrives; it is on disk, under its name, when this returns.
+
+        Raises:
+            BodyTooLargeError: it is larger than a file may be. StorageFullError: the disk or the quota is short.
+        """
+        await self._check_room(expected or 0)
+        arriving = self._directory / "arriving" / secrets.token_hex(8)
+        await asyncio.to_thread(arriving.parent.mkdir, parents=True, exist_ok=True, mode=0o700)
+        try:
+            size, digest, head = await self._write(arriving, chunks)
+            target = self.path_of(digest)
+            await asyncio.to_thread(_move, arriving, target)
+        except OSError as error:
+            raise StorageFullError(f"the file cannot be written ({error.strerror})") from error
+        finally:
+            with contextlib.suppress(OSError):
+                arriving.unlink(missing_ok=True)
+        self._measured += size
+        return Attachment(sha256=digest, size=size, mimetype=sniffed(head), filename=filename)
+
+    def path_of(self, digest: str) -> Path:
+        """Where a file lies."""
+        return self._directory / digest[:2] / digest
+
+    def tidy(self) -> None:
+        """Remove what was cut off while it arrived."""
+        for path in (self._directory / "arriving").glob("*"):
+            with contextlib.suppress(OSError):
+                if time.time() - path.stat().st_mtime > ABANDONED_S:
+                    path.unlink()
+
+    async def _write(self, path: Path, chunks: AsyncIterator[bytes]) -> tuple[int, str, bytes]:
+        digest = sha256()
+        head = bytearray()
+        size = 0
+        with path.open("xb") as file:
+            os.fchmod(file.fileno(), 0o600)
+            async for chunk in chunks:
+                size += len(chunk)
+                if size > self._max_bytes:
+                    raise BodyTooLargeError(f"a file may have at most {self._max_bytes} bytes")
+                digest.update(chunk)
+                head += chunk[: HEAD_BYTES - len(head)]
+                file.write(chunk)
+            file.flush()
+            await asyncio.to_thread(os.fsync, file.fileno())
+        return size, digest.hexdigest(), bytes(head)
+
+    async def _check_room(self, expected: int) -> None:
+        if expected > self._max_bytes:
+            raise BodyTooLargeError(f"a file may have at most {self._max_bytes} bytes")
+        if time.monotonic() - self._measured_at > MEASURED_EVERY_S:
+            self._measured = await self._stored_bytes()
+            self._measured_at = time.monotonic()
+        if self._measured + expected > self._quota_bytes:
+            raise StorageFullError(f"the files take {self._measured // MEBIBYTE} MiB, all that MEDIA_QUOTA_MB allows")
+        await asyncio.to_thread(self._directory.mkdir, parents=True, exist_ok=True, mode=0o700)
+        free = (await asyncio.to_thread(shutil.disk_usage, self._directory)).free
+        if free - expected < self._min_free_bytes:
+            raise StorageFullError(f"the disk has {free // MEBIBYTE} MiB left, and MEDIA_MIN_FREE_MB is to stay free")
+
+
+def sniffed(head: bytes) -> str:
+    """The type of a file by its first bytes; nobody's word counts."""
+    try:
+        candidates = puremagic.magic_string(head)
+    except (puremagic.PureError, ValueError):
+        return UNKNOWN
+    found = next((item.mime_type for item in candidates if item.mime_type), UNKNOWN)
+    return ALIASES.get(found, found)
+
+
+def _move(source: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    source.replace(target)
+    for directory in (target.parent, target.parent.parent):
+        descriptor = os.open(directory, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

@@ -1,0 +1,61 @@
+"""Files: a connector brings them, people look at them."""
+
+from urllib.parse import quote, unquote
+
+from aiohttp import web
+
+from frontdesk.domain.errors import FieldProblem, InvalidInputError, NotFoundError
+from frontdesk.store import changes, messages
+from frontdesk.web.api.bodies import MAX_ID
+from frontdesk.web.desk import DESK
+
+MAX_ID_BYTES = 255
+LONGEST_NAME = 255
+CHUNK_BYTES = 64 * 1024
+SHOWN = ("image/jpeg", "image/png", "image/gif", "image/webp", "video/mp4", "audio/")
+"""What a browser may show in its place: nothing of it can run."""
+
+
+async def put(request: web.Request) -> web.Response:
+    """``PUT /media/{message_id}``: the file of a message, streamed; 201, or 200 where it is there already."""
+    desk = request.app[DESK]
+    account = desk.gate.connector_of(request)
+    message_id = request.match_info["message_id"]
+    if len(message_id.encode("utf-8", "surrogateescape")) > MAX_ID_BYTES:
+        problem = FieldProblem(pointer="message_id", detail=f"must have at most {MAX_ID_BYTES} bytes")
+        raise InvalidInputError("the request does not fit the contract", (problem,))
+    name = unquote(request.headers.get("X-Filename", ""), errors="replace").replace("\0", "")[:LONGEST_NAME] or None
+    attachment = await desk.media.keep(
+        request.content.iter_chunked(CHUNK_BYTES), expected=request.content_length, filename=name
+    )
+    is_new = await changes.keep_attachment(desk.database, account, message_id, attachment, now=desk.clock())
+    desk.feed.announce()
+    document = {"sha256": attachment.sha256, "size": attachment.size, "mimetype": attachment.mimetype}
+    return web.json_response(document, status=201 if is_new else 200)
+
+
+async def get(request: web.Request) -> web.StreamResponse:
+    """``GET /messages/{id}/media``: the file that a message brought."""
+    desk = request.app[DESK]
+    desk.gate.check_person(request)
+    number = int(request.match_info["id"])
+    record = await messages.fetch(desk.database, number) if number <= MAX_ID else None
+    if record is None:
+        raise NotFoundError("there is no such message")
+    key = (record.account_id, record.message.message_id)
+    attachment = (await changes.attachments_of(desk.database, [key])).get(key)
+    path = desk.media.path_of(attachment.sha256) if attachment else None
+    if attachment is None or path is None or not path.exists():
+        raise NotFoundError("there is no file of this message")
+    is_shown = attachment.mimetype.startswith(SHOWN)
+    name = quote(attachment.filename or f"message-{number}", safe="")
+    return web.FileResponse(
+        path,
+        headers={
+            "Content-Type": attachment.mimetype if is_shown else "application/octet-stream",
+            "Content-Disposition": f"{'inline' if is_shown else 'attachment'}; filename*=UTF-8''{name}",
+            "Content-Security-Policy": "default-src 'none'; sandbox",
+            "X-Content-Type-Options": "nosniff",
+            "Cache-Control": "private, max-age=31536000, immutable",
+        },
+    )
