@@ -8,7 +8,7 @@ NODE_MODULES := connector-node/node_modules
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PUPPETEER_SKIP_DOWNLOAD := 1
 
-.PHONY: chaos chaos-sabotage help up down status logs demo test quick lint bench bench-long lock clean servers browser
+.PHONY: chaos chaos-sabotage soak soak-sabotage help up down status logs demo test quick lint bench bench-long lock clean servers browser
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -30,7 +30,8 @@ demo: $(VENV)/.dev $(NODE_MODULES)/.installed browser ## the whole desk against 
 
 test: $(VENV)/.dev $(NODE_MODULES)/.installed servers lint ## everything that CI runs
 	cd connector-node && npm test --silent
-	$(BIN)/python -m pytest -m "not sabotage"
+	$(BIN)/python -m pytest -n auto -m "not servers and not chaos and not soak and not sabotage"
+	$(BIN)/python -m pytest -m "(servers or chaos or soak) and not sabotage"
 	$(BIN)/python -m benchmarks --tiny > /dev/null
 
 chaos: $(VENV)/.dev servers ## ten minutes of a storm over the whole system
@@ -39,9 +40,15 @@ chaos: $(VENV)/.dev servers ## ten minutes of a storm over the whole system
 chaos-sabotage: $(VENV)/.dev servers ## whether the storm would notice four ways to break the promise
 	$(BIN)/python -m pytest tests/chaos/sabotage -m sabotage
 
+soak: $(VENV)/.dev $(NODE_MODULES)/.installed servers ## half an hour of a storm over the connector, 20,000 messages
+	$(BIN)/python -m pytest tests/connector/test_soak.py -s --soak-seconds 1800
+
+soak-sabotage: $(VENV)/.dev $(NODE_MODULES)/.installed servers ## whether that storm would notice two ways to break the connector
+	$(BIN)/python -m pytest tests/connector/sabotage -m sabotage
+
 quick: $(VENV)/.dev $(NODE_MODULES)/.installed lint ## for every commit: under a minute, no servers
 	cd connector-node && npm test --silent
-	$(BIN)/python -m pytest -m "not browser and not servers and not chaos and not sabotage" --store sqlite
+	$(BIN)/python -m pytest -n auto -m "not browser and not servers and not chaos and not soak and not sabotage" --store sqlite
 
 lint: $(VENV)/.dev $(NODE_MODULES)/.installed ## style, types
 	$(BIN)/ruff check --quiet .
@@ -69,7 +76,7 @@ clean: down ## remove what can be made again; data under var/ stays
 	rm -rf $(VENV) $(NODE_MODULES) .mypy_cache .ruff_cache .hypothesis
 
 servers: browser
-	@scripts/system-packages.sh mariadbd:mariadb-server /usr/lib/rabbitmq/bin/rabbitmq-server:rabbitmq-server faketime:faketime
+	@scripts/system-packages.sh chromium-headless-shell:chromium-headless-shell mariadbd:mariadb-server /usr/lib/rabbitmq/bin/rabbitmq-server:rabbitmq-server faketime:faketime
 
 browser: $(NODE_MODULES)/.installed
 	@scripts/browser.sh
