@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tests.support.mariadb import mariadb
 
-from benchmarks import accept, cost, growth, pipeline, start
+from benchmarks import accept, connector, cost, growth, pipeline, start
 
 SMALL, LARGE, LONG = 10_000, 300_000, 10_000_000
 
@@ -28,6 +28,7 @@ async def main(*, is_tiny: bool, is_long: bool) -> None:
             rows += await growth.measure(server, (200, 400) if is_tiny else (SMALL, LARGE))
             rows += await growth.measure_waiting(server, (40, 80) if is_tiny else (320, 5000))
             rows += await start.measure(directory)
+            rows += await connector.measure(directory, server, count=20 if is_tiny else 1000)
             rows += await cost.measure(count=10 if is_tiny else 200)
     print("| what | figure | target |\n|---|---|---|")
     for row in rows:
