@@ -264,6 +264,8 @@ export class Intake {
    */
   async #catchUp (chat, client) {
     const { missed, cursors, log } = this.#options
+    // What is seen now says nothing of a gap that opens meanwhile.
+    const caughtUp = this.#caughtUp
     try {
       const { earlier, messages } = await missed(client, chat)
       /** @type {import('./capture.js').Surroundings | null} */
@@ -286,7 +288,7 @@ export class Intake {
       return false
     }
     this.#failed.delete(chat)
-    this.#caughtUp?.add(chat)
+    caughtUp?.add(chat)
     return true
   }
 

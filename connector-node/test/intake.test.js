@@ -253,6 +253,24 @@ test('what was missed comes before what arrives, whichever is heard of first', a
   assert.ok(cursors.has(CHAT, `false_${CHAT}_live`, 11))
 })
 
+test('a look that began before the connection was lost does not count after it', async () => {
+  /** @type {any[]} */
+  let chat = [written('before', 10)]
+  let answer = () => {}
+  const asked = new Promise((resolve) => { answer = () => resolve(undefined) })
+  let looks = 0
+  const { intake, accepted } = stage({}, { missed: async () => { const seen = chat; if (!looks++) await asked; return { earlier: [], messages: seen } } })
+  intake.open()
+  const first = intake.catchUp(CHAT, client('Ada'))
+  await new Promise((resolve) => setImmediate(resolve))
+  intake.open()
+  chat = [...chat, written('meanwhile', 11)]
+  const second = intake.catchUp(CHAT, client('Ada'))
+  answer()
+  await Promise.all([first, second])
+  assert.deepEqual([looks, said(accepted)], [2, ['before', 'meanwhile']])
+})
+
 test('a chat that cannot be looked through holds nothing back, and is looked through again', async () => {
   let isBroken = true
   const both = [written('missed', 10), written('live', 11)]
