@@ -153,10 +153,13 @@ CREATE TABLE message_changes (
 	is_from_us BOOL NOT NULL,
 	changed_at DATETIME(6) NOT NULL,
 	digest VARBINARY(16) NOT NULL,
+	is_judged BOOL NOT NULL,
 	PRIMARY KEY (id),
 	CONSTRAINT uq_message_changes_account_id_message_id_digest UNIQUE (account_id, message_id, digest),
 	FOREIGN KEY(account_id) REFERENCES accounts (id)
 )ENGINE=InnoDB CHARSET=utf8mb4 COLLATE utf8mb4_bin;
+
+CREATE INDEX ix_message_changes_is_judged_id ON message_changes (is_judged, id);
 
 CREATE TABLE sessions (
 	account_id INTEGER NOT NULL,

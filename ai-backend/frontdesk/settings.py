@@ -8,10 +8,10 @@ import os
 import re
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 from urllib.parse import quote, urlsplit
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from frontdesk.domain.errors import ConfigurationError
@@ -162,10 +162,21 @@ class Settings(BaseSettings):
     @field_validator("extra_accounts")
     @classmethod
     def _are_accounts(cls, value: str) -> str:
-        for name, secret in _pairs(value):
-            if not name or name == MAIN_ACCOUNT or not _signs(secret):
-                raise ValueError("must be name=whsec_…, comma-separated; “main” is taken")
+        pairs = list(_pairs(value))
+        for name, secret in pairs:
+            if not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", name) or name == MAIN_ACCOUNT or not _signs(secret):
+                raise ValueError(
+                    "must be name=whsec_…, comma-separated; names have letters, digits, - and _, and “main” is taken"
+                )
+        if len({name for name, _ in pairs}) < len(pairs) or len({secret for _, secret in pairs}) < len(pairs):
+            raise ValueError("each account needs a name and a secret of its own")
         return value
+
+    @model_validator(mode="after")
+    def _secrets_tell_accounts_apart(self) -> Self:
+        if self.webhook_secret in dict(_pairs(self.extra_accounts)).values():
+            raise ValueError("EXTRA_ACCOUNTS: the secret of the main account (WEBHOOK_SECRET) cannot be another's, too")
+        return self
 
     @field_validator("rabbitmq_url")
     @classmethod

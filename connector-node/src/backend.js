@@ -6,17 +6,28 @@ const TEMPORARY = new Set([401, 403, 404, 408, 409, 425, 429])
 const LONGEST_WAIT_MS = 60_000
 
 /** The backend will never take this. */
-export class RefusedError extends Error {}
+export class RefusedError extends Error {
+  /**
+   * @param {string} message
+   * @param {number} [status]
+   */
+  constructor (message, status) {
+    super(message)
+    this.status = status
+  }
+}
 
 /** The backend did not take this now; it may say when to come back. */
 export class AwayError extends Error {
   /**
    * @param {string} message
    * @param {number} [retryAfterMs]
+   * @param {number} [status]
    */
-  constructor (message, retryAfterMs) {
+  constructor (message, retryAfterMs, status) {
     super(message)
     this.retryAfterMs = retryAfterMs
+    this.status = status
   }
 }
 
@@ -69,8 +80,8 @@ export async function send ({ url, requestTimeoutMs = 30_000 }, path, options) {
     }
   }
   if (response.status >= 400 && response.status < 500 && !TEMPORARY.has(response.status)) {
-    throw new RefusedError(reason)
+    throw new RefusedError(reason, response.status)
   }
   const seconds = Number(response.headers.get('retry-after'))
-  throw new AwayError(reason, seconds > 0 ? Math.min(seconds * 1000, LONGEST_WAIT_MS) : undefined)
+  throw new AwayError(reason, seconds > 0 ? Math.min(seconds * 1000, LONGEST_WAIT_MS) : undefined, response.status)
 }

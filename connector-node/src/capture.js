@@ -169,7 +169,7 @@ function isViewOnce (message) {
 }
 
 /** @param {import('whatsapp-web.js').Message} message */
-function mediaOf (message) {
+export function mediaOf (message) {
   if (!message.hasMedia && !MEDIA_KINDS.has(message.type)) return null
   const data = /** @type {any} */ (message).rawData ?? {}
   const duration = Number(data.duration ?? message.duration)

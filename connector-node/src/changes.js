@@ -1,5 +1,5 @@
 /** What happens to a message after it was written: edited, deleted, reacted to, voted on. */
-import { chatOf, textOf } from './capture.js'
+import { chatOf, mediaOf, textOf } from './capture.js'
 import { messageId, phoneOf, widText } from './identity.js'
 
 const LONGEST_TEXT = 100_000
@@ -13,6 +13,8 @@ const LONGEST_TEXT = 100_000
  * @property {string | null} [sender_id]
  * @property {string | null} [phone_number] of who did it
  * @property {boolean} [from_me]
+ * @property {string} [message_type] of a message that was decrypted late
+ * @property {object | null} [media]
  */
 
 /**
@@ -32,7 +34,7 @@ export function edited (message, text, before) {
  * @returns {Change}
  */
 export function decrypted (message) {
-  return { message_id: messageId(message.id), change: 'decrypted', at: now(), text: textOf(message).slice(0, LONGEST_TEXT) }
+  return { message_id: messageId(message.id), change: 'decrypted', at: now(), text: textOf(message).slice(0, LONGEST_TEXT), message_type: message.type, media: mediaOf(message), sender_id: null }
 }
 
 /**

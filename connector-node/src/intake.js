@@ -84,7 +84,8 @@ export class Intake {
     if (this.#unreadable.has(id) && isReadable(message)) {
       // What was given up can be decrypted later: the text reaches the message that stands for it.
       this.#unreadable.delete(id)
-      return this.change(chat, decrypted(message), client)
+      const change = decrypted(message)
+      return this.change(chat, change, client).then(() => this.#options.attach(/** @type {any} */ ({ ...change, chat_id: chat })))
     }
     if (!this.#begin(message, id, chat, this.#hasGap(chat))) return Promise.resolve()
     return this.#enqueue(chat, async () => {

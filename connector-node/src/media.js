@@ -8,7 +8,7 @@ import { readFile, rm } from 'node:fs/promises'
 import path from 'node:path'
 import PQueue from 'p-queue'
 import pRetry from 'p-retry'
-import { RefusedError, send } from './backend.js'
+import { AwayError, RefusedError, send } from './backend.js'
 import { removeUnfinished, writeDurably } from './durable.js'
 import { mediaOf } from './page.js'
 import { within } from './within.js'
@@ -19,8 +19,10 @@ const BACKEND_PAUSE_MS = 2000
 const LONGEST_PAUSE_MS = 300_000
 const UPLOAD_TIMEOUT_MS = 120_000
 const DISK_PATIENCE_MS = 2000
+/** So long nobody had room for it. */
+const GIVEN_UP_MS = 7 * 24 * 3600 * 1000
 
-/** @typedef {{ message_id: string, chat: string, kind: string, mimetype: string | null, filename: string | null, size: number | null }} Job */
+/** @typedef {{ message_id: string, chat: string, at: number, kind: string, mimetype: string | null, filename: string | null, size: number | null }} Job */
 /** @typedef {'stored' | 'unavailable' | 'too_large' | 'refused'} Outcome */
 
 export class Media {
@@ -33,6 +35,7 @@ export class Media {
   #log
   #queue = new PQueue({ concurrency: AT_ONCE })
   #jobs = new Set()
+  #fullUntil = 0
   #stopped = new AbortController()
 
   /**
@@ -74,7 +77,7 @@ export class Media {
     const { kind, mimetype, filename, size } = media
     const chat = payload.chat_id ?? payload.sender_id ?? ''
     this.#jobs.add(name)
-    const text = JSON.stringify({ message_id: payload.message_id, chat, kind, mimetype, filename, size })
+    const text = JSON.stringify({ message_id: payload.message_id, chat, at: Date.now(), kind, mimetype, filename, size })
     const written = pRetry(() => writeDurably(this.#file(name), text), {
       retries: Number.POSITIVE_INFINITY,
       maxTimeout: LONGEST_PAUSE_MS,
@@ -141,10 +144,15 @@ export class Media {
     } catch (error) {
       if (this.#stopped.signal.aborted) return
       this.#log.warn({ message: job.message_id, reason: error }, 'media_not_handed_over')
+      if (error instanceof AwayError && error.status === 507) {
+        // Its disk is short: ours must not fill up in its place. WhatsApp has the file still.
+        this.#fullUntil = Date.now() + LONGEST_PAUSE_MS
+        await rm(path.join(this.#directory, `${name}.bin`), { force: true })
+      }
       if (!(error instanceof RefusedError)) {
         return later(Math.min(BACKEND_PAUSE_MS * 2 ** Math.min(attempt, 8), LONGEST_PAUSE_MS) * (0.75 + Math.random() / 2))
       }
-      outcome = 'refused'
+      outcome = error.status === 413 ? 'too_large' : 'refused'
     }
     if (outcome !== 'stored') {
       await this.#tell(job.chat, { message_id: job.message_id, change: 'media', at: new Date().toISOString(), text: outcome === 'refused' ? 'unavailable' : outcome })
@@ -164,7 +172,9 @@ export class Media {
     const { maxMediaBytes, mediaTimeoutMs, callTimeoutMs } = this.#settings
     if ((job.size ?? 0) > maxMediaBytes) return 'too_large'
     if (readdirSync(this.#directory).includes(`${name}.bin`)) return 'stored'
+    if (Date.now() - job.at > GIVEN_UP_MS) return 'unavailable'
     const client = /** @type {any} */ (this.#session.client)
+    if (Date.now() < this.#fullUntil) return 'away'
     if (this.#session.state !== 'WORKING' || !client) return 'away'
     try {
       const known = await within(callTimeoutMs, client.pupPage.evaluate(mediaOf, job.message_id), 'no answer about an attachment')

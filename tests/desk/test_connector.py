@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -12,7 +13,9 @@ from tests.support.openai_server import FakeOpenAI
 from tests.support.processes import free_port
 
 from frontdesk.cli.serve import serving
+from frontdesk.domain.errors import ConfigurationError
 from frontdesk.media.files import sniffed
+from frontdesk.settings import Settings
 from frontdesk.wire.signing import sign
 
 AT = "2026-11-21T10:00:00+00:00"
@@ -95,6 +98,74 @@ async def test_an_edited_message_is_judged_by_its_new_words(start_desk: DeskFact
     assert document["changes"][0]["replaced"] == "my chain is loose"
 
 
+async def test_an_edit_while_the_message_is_judged_is_judged_after_it(
+    start_desk: DeskFactory, openai: FakeOpenAI
+) -> None:
+    """Most edits come within seconds; so does a second one, while the first is being judged."""
+    desk = await start_desk(
+        openai_api_key="sk-test", openai_base_url=openai.base_url, analyser="chat", rerate_interval_s=0.1
+    )
+    body = webhook(current_message="my chain is loose")
+    number = None
+    for words in ("my brakes squeak", "my brakes are gone"):
+        hang = openai.hang = asyncio.Event()
+        calls = len(openai.calls)
+        if number is None:
+            number = (await desk.post(body, headers={"prefer": "respond-async"})).document["database_id"]
+        async with asyncio.timeout(20):
+            while len(openai.calls) == calls:
+                await desk.get("/events?wait=1&after=999999")
+        edit = {"message_id": body["message_id"], "change": "edited", "at": AT, "text": words}
+        assert (await tell(desk, "/webhook/changes", edit)).status == 200
+        openai.hang = None
+        hang.set()
+    async with asyncio.timeout(20):
+        while not any("brakes are gone" in json.dumps(sent) for _, sent, _ in openai.calls):
+            await desk.get("/events?wait=1&after=999999")
+    document = (await desk.get(f"/messages/{number}")).document
+    assert document["current_message"] == "my brakes are gone"
+    assert [change["replaced"] for change in document["changes"]] == ["my chain is loose", "my brakes squeak"]
+
+
+async def test_an_edit_is_judged_by_rules_where_there_is_no_model(start_desk: DeskFactory) -> None:
+    """Also one that came before its message."""
+    desk = await start_desk(rerate_interval_s=0.1)
+    body = webhook(current_message="hello")
+    edit = {
+        "message_id": body["message_id"],
+        "change": "edited",
+        "at": AT,
+        "text": "this is an emergency, help me now!",
+    }
+    await tell(desk, "/webhook/changes", edit)
+    number = (await desk.post(body, headers={"prefer": "wait=20"})).document["database_id"]
+    judged = await events(desk, "message.analysed", count=2)
+    assert judged[1]["data"]["urgency_score"] > judged[0]["data"]["urgency_score"]
+    document = (await desk.get(f"/messages/{number}")).document
+    assert document["current_message"] == edit["text"]
+    assert document["changes"][0]["replaced"] == "hello"
+
+
+async def test_what_is_decrypted_late_becomes_what_it_was(desk: RunningDesk) -> None:
+    """A picture without words, too."""
+    number, message_id = await stored(
+        desk, current_message="[message that could not be read]", message_type="unreadable"
+    )
+    media = {"kind": "image", "mimetype": "image/png", "status": "pending"}
+    told = {
+        "message_id": message_id,
+        "change": "decrypted",
+        "at": AT,
+        "text": "",
+        "message_type": "image",
+        "media": media,
+    }
+    assert (await tell(desk, "/webhook/changes", told)).document == {"new": True}
+    document = (await desk.get(f"/messages/{number}")).document
+    assert (document["message_type"], document["current_message"]) == ("image", "")
+    assert document["media"]["status"] == "pending"
+
+
 async def test_a_change_of_a_message_that_is_not_there_yet_is_kept(desk: RunningDesk) -> None:
     """Files on the connector's disk can change places in a crash."""
     body = webhook()
@@ -117,6 +188,18 @@ async def test_a_change_that_does_not_fit_is_refused(desk: RunningDesk, wrong: d
     told = {"message_id": "x", "change": "deleted", "at": AT} | wrong
     reply = await tell(desk, "/webhook/changes", told)
     assert (reply.status, reply.document["code"]) == (422, "invalid_input")
+
+
+@pytest.mark.parametrize(
+    "accounts",
+    [f"a={OTHER},a={OTHER[:-1]}P", f"a={OTHER},b={OTHER}", f"my shop={OTHER}", f"a={SECRETS['webhook_secret']}"],
+)
+def test_accounts_that_could_be_taken_for_each_other_are_refused(
+    settings_of: Callable[..., Settings], accounts: str
+) -> None:
+    """Messages of one would be answered from another's phone."""
+    with pytest.raises(ConfigurationError, match="EXTRA_ACCOUNTS"):
+        settings_of(extra_accounts=accounts)
 
 
 async def test_only_connectors_tell(desk: RunningDesk) -> None:
@@ -155,6 +238,18 @@ async def test_a_file_is_kept_by_its_content_and_shown_to_those_who_may(desk: Ru
         assert response.headers["X-Content-Type-Options"] == "nosniff"
         assert "sandbox" in response.headers["Content-Security-Policy"]
     assert (await events(desk, "message.media"))[0]["data"] == {"mimetype": "image/png", "size": len(picture)}
+
+
+async def test_names_and_ids_that_are_no_text_do_no_harm(desk: RunningDesk) -> None:
+    """Bytes that are no UTF-8, as a careless program sends them."""
+    token = f"authorization: Bearer {SECRETS['webhook_secret']}".encode()
+    for path, header, expected in ((b"/media/%FF", b"x-a: b", 201), (b"/media/ok", b"x-filename: \xff\xfe.png", 201)):
+        reader, writer = await asyncio.open_connection("127.0.0.1", int(desk.url.rpartition(":")[2]))
+        head = (b"PUT " + path + b" HTTP/1.1", b"host: x", b"content-length: 1", token, header)
+        writer.write(b"\r\n".join(head) + b"\r\n\r\nx")
+        assert int((await reader.readline()).split()[1]) == expected
+        writer.close()
+        await writer.wait_closed()
 
 
 async def test_a_page_in_a_picture_runs_nowhere(desk: RunningDesk) -> None:
@@ -221,9 +316,11 @@ def test_types_are_told_by_the_first_bytes() -> None:
 async def test_the_state_of_a_session_is_an_event_once(desk: RunningDesk) -> None:
     """Old news, as from a spool after an outage, change nothing."""
     later = "2026-11-21T11:00:00+00:00"
-    for state, at in (("WORKING", AT), ("DISCONNECTED", later), ("DISCONNECTED", later), ("WORKING", AT)):
+    states = (("STARTING", AT), ("WORKING", AT), ("DISCONNECTED", later), ("DISCONNECTED", later), ("WORKING", AT))
+    for state, at in states:
         assert (await tell(desk, "/connector/status", {"state": state, "at": at, "reason": "x"})).status == 200
-    assert [event["data"]["state"] for event in await events(desk, "session.status", count=2)] == [
+    assert [event["data"]["state"] for event in await events(desk, "session.status", count=3)] == [
+        "STARTING",
         "WORKING",
         "DISCONNECTED",
     ]

@@ -5,6 +5,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from frontdesk.domain.messages import Media
+
 ChangeKind = Literal["edited", "deleted", "reaction", "poll_vote", "decrypted", "media"]
 REPLACING: tuple[ChangeKind, ...] = ("edited", "decrypted")
 """These bring a new text, which is judged in place of the old one."""
@@ -28,6 +30,8 @@ class MessageChange(BaseModel):
     replaced: str | None = Field(default=None, description="The text that an edit has replaced")
     sender_id: str | None = None
     from_us: bool = False
+    type: str | None = Field(default=None, description="The message's type, known since it was decrypted")
+    media: Media | None = None
 
 
 class Attachment(BaseModel):

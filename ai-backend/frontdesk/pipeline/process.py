@@ -15,7 +15,7 @@ from frontdesk.domain.routing import Rule
 from frontdesk.failpoints import failpoint
 from frontdesk.pipeline.completions import Completions
 from frontdesk.routing.dispatch import Dispatched, Dispatcher
-from frontdesk.store import messages, progress
+from frontdesk.store import changes, messages, progress
 from frontdesk.store.conversations import Claim
 from frontdesk.store.database import Database
 from frontdesk.store.group_commit import GroupCommit
@@ -87,6 +87,19 @@ class Processor:
     async def release(self, claim: Claim) -> None:
         """Give a conversation back."""
         await self._steps.submit(Released(claim=claim))
+
+    async def rejudge_oldest(self) -> bool:
+        """Judge one message again that has new words since; False where there is none."""
+        found = await changes.to_judge(self._database)
+        record = await messages.fetch(self._database, found[0]) if found else None
+        if found is None or record is None:
+            return False
+        assessment = await self._assess(record)
+        await messages.replace_analysis(self._database, record, _judged(assessment), now=self._clock())
+        await changes.judged(self._database, *found)
+        telemetry.assessed(assessment.analysis.analyser, assessment.usage)
+        self._announce()
+        return True
 
     async def rerate_oldest(self) -> bool:
         """Judge one message again that rules judged while the provider was away; False where there is none or no use."""

@@ -268,7 +268,10 @@ class Worker:
 
     async def _rerate(self, until: datetime) -> None:
         done = 0
-        while not self._stopped.is_set() and self._clock() < until and await self._processor.rerate_oldest():
+        processor = self._processor
+        while not self._stopped.is_set() and self._clock() < until:
+            if not (await processor.rejudge_oldest() or await processor.rerate_oldest()):
+                break
             done += 1
             await _happens(self._stopped, within_s=self._rerate_pause_s)
         if done:

@@ -27,16 +27,18 @@ async def note_session(
 ) -> bool:
     """The connector tells of a change; True where it is news. What is older than what is known changes nothing."""
     table = sessions
+    # A clock that was ahead must not silence what comes when it is set.
+    at = min(at, now)
 
     async def work(connection: AsyncConnection) -> bool:
         account_id = await id_of(connection, name, now)
         values = {"state": state, "reason": reason, "changed_at": at}
-        known = await connection.scalar(
-            select(table.c.changed_at).where(table.c.account_id == account_id).with_for_update()
-        )
+        known = (
+            await connection.execute(select(table).where(table.c.account_id == account_id).with_for_update())
+        ).first()
         if known is None:
             await connection.execute(insert(table).values(account_id=account_id, **values))
-        elif known < at:
+        elif known.changed_at < at or (known.changed_at == at and (known.state, known.reason) != (state, reason)):
             await connection.execute(update(table).where(table.c.account_id == account_id).values(**values))
         else:
             return False

@@ -4,8 +4,9 @@ import json
 from collections.abc import Iterable
 from datetime import datetime
 from hashlib import blake2b
+from typing import Any
 
-from sqlalchemy import and_, func, insert, or_, select, true, update
+from sqlalchemy import and_, false, func, insert, or_, select, true, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from frontdesk.domain.changes import REPLACING, Attachment, MessageChange
@@ -32,31 +33,32 @@ async def record(database: Database, account: str, change: MessageChange, *, now
         message = webhook_messages
         row = (
             await connection.execute(
-                select(message.c.id, message.c.conversation_id, message.c.current_message)
+                select(message.c.id, message.c.conversation_id, message.c.current_message, message.c.is_from_us)
                 .where(message.c.account_id == account_id, message.c.message_id == change.message_id)
                 .with_for_update()
             )
         ).first()
-        replaced = row.current_message if row is not None and change.kind in REPLACING and change.text else None
+        is_new_text = change.kind in REPLACING and change.text is not None
         await connection.execute(
             insert(table).values(
                 account_id=account_id,
                 message_id=change.message_id,
                 kind=change.kind,
                 content=change.text,
-                replaced=replaced,
+                replaced=row.current_message if row is not None and is_new_text else None,
                 sender_id=change.sender_id,
                 is_from_us=change.from_us,
                 changed_at=change.at,
                 digest=digest,
+                # Our own words are never judged.
+                is_judged=not is_new_text or change.from_us or (row is not None and row.is_from_us),
             )
         )
-        if row is not None and replaced is not None:
-            await connection.execute(update(message).where(message.c.id == row.id).values(current_message=change.text))
-            judged = analytics_results
-            await connection.execute(
-                update(judged).where(judged.c.webhook_message_id == row.id).values(rerate_due=true())
-            )
+        if row is not None and is_new_text:
+            values: dict[str, Any] = {"current_message": change.text}
+            if change.type is not None:
+                values |= {"message_type": change.type, "media": change.media and change.media.model_dump_json()}
+            await connection.execute(update(message).where(message.c.id == row.id).values(**values))
         event = events.row(
             "message.changed",
             now=now,
@@ -69,6 +71,71 @@ async def record(database: Database, account: str, change: MessageChange, *, now
         return True
 
     return await database.write(work)
+
+
+async def to_judge(database: Database) -> tuple[int, int] | None:
+    """The oldest message that was judged and has new words since: its id, and that of its newest such change.
+
+    A change that came before its message takes its place in the message now.
+    """
+    table, message, judged = message_changes, webhook_messages, analytics_results
+
+    async def work(connection: AsyncConnection) -> tuple[int, int] | None:
+        row = (
+            await connection.execute(
+                select(table.c.id, table.c.content, message.c.id.label("number"), message.c.current_message)
+                .join(
+                    message,
+                    and_(message.c.account_id == table.c.account_id, message.c.message_id == table.c.message_id),
+                )
+                .join(judged, judged.c.webhook_message_id == message.c.id)
+                .where(table.c.is_judged == false())
+                .order_by(table.c.id)
+                .limit(1)
+            )
+        ).first()
+        if row is None:
+            return None
+        newest = (
+            await connection.execute(
+                select(table.c.id, table.c.content, table.c.replaced)
+                .join(
+                    message,
+                    and_(message.c.account_id == table.c.account_id, message.c.message_id == table.c.message_id),
+                )
+                .where(message.c.id == row.number, table.c.kind.in_(REPLACING))
+                .order_by(table.c.id.desc())
+                .limit(1)
+            )
+        ).one()
+        if newest.replaced is None and newest.content != row.current_message:
+            await connection.execute(update(table).where(table.c.id == newest.id).values(replaced=row.current_message))
+            await connection.execute(
+                update(message).where(message.c.id == row.number).values(current_message=newest.content)
+            )
+        return int(row.number), int(newest.id)
+
+    async with database.read() as connection:
+        # Nearly always there is nothing.
+        if await connection.scalar(select(table.c.id).where(table.c.is_judged == false()).limit(1)) is None:
+            return None
+    return await database.write(work)
+
+
+async def judged(database: Database, number: int, change_id: int) -> None:
+    """The words of a message up to a change have been judged."""
+    table, message = message_changes, webhook_messages
+    mine = select(message.c.account_id, message.c.message_id).where(message.c.id == number)
+
+    async def work(connection: AsyncConnection) -> None:
+        row = (await connection.execute(mine)).one()
+        await connection.execute(
+            update(table)
+            .where(table.c.account_id == row.account_id, table.c.message_id == row.message_id, table.c.id <= change_id)
+            .values(is_judged=true())
+        )
+
+    await database.write(work)
 
 
 async def of_messages(database: Database, keys: Iterable[Key]) -> dict[Key, list[MessageChange]]:

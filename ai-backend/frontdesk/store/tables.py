@@ -346,7 +346,10 @@ message_changes = _table(
     Column("changed_at", Moment, nullable=False),
     # Of all that was told: the same told again is the same change.
     Column("digest", Digests(16), nullable=False),
+    # False while new words wait to be judged.
+    Column("is_judged", Boolean(create_constraint=False), nullable=False),
     UniqueConstraint("account_id", "message_id", "digest"),
+    Index("ix_message_changes_is_judged_id", "is_judged", "id"),
 )
 
 # Which file a message brought; the file itself lies under its SHA-256.

@@ -6,9 +6,10 @@ from typing import Annotated
 from aiohttp import web
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from frontdesk.channels.whatsapp_web import MessageText, Name
+from frontdesk.channels.whatsapp_web import MediaEntry, MessageText, Name
 from frontdesk.domain.changes import ChangeKind, MessageChange, SessionState
 from frontdesk.domain.errors import FieldProblem, InvalidInputError
+from frontdesk.domain.messages import Media
 from frontdesk.store import accounts, changes, directory
 from frontdesk.web.api.bodies import read_body, read_document
 from frontdesk.web.desk import DESK
@@ -31,6 +32,8 @@ class ChangeDraft(BaseModel):
     sender_id: Name | None = None
     phone_number: Name | None = None
     from_me: bool = False
+    message_type: str | None = Field(default=None, max_length=32, description="Of a message that was decrypted late")
+    media: MediaEntry | None = None
 
 
 class SessionDraft(BaseModel):
@@ -67,6 +70,8 @@ async def change(request: web.Request) -> web.Response:
         text=draft.text,
         sender_id=draft.sender_id,
         from_us=draft.from_me,
+        type=draft.message_type,
+        media=Media(**draft.media.model_dump()) if draft.media else None,
     )
     is_new = await changes.record(desk.database, account, told, now=desk.clock())
     desk.feed.announce()

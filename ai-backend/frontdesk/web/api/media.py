@@ -1,10 +1,12 @@
 """Files: a connector brings them, people look at them."""
 
+import asyncio
+from collections.abc import AsyncIterator
 from urllib.parse import quote, unquote
 
 from aiohttp import web
 
-from frontdesk.domain.errors import FieldProblem, InvalidInputError, NotFoundError
+from frontdesk.domain.errors import FieldProblem, InvalidInputError, NotFoundError, UnavailableError
 from frontdesk.store import changes, messages
 from frontdesk.web.api.bodies import MAX_ID
 from frontdesk.web.desk import DESK
@@ -12,6 +14,7 @@ from frontdesk.web.desk import DESK
 MAX_ID_BYTES = 255
 LONGEST_NAME = 255
 CHUNK_BYTES = 64 * 1024
+STALLED_S = 30
 SHOWN = ("image/jpeg", "image/png", "image/gif", "image/webp", "video/mp4", "audio/")
 """What a browser may show in its place: nothing of it can run."""
 
@@ -21,17 +24,39 @@ async def put(request: web.Request) -> web.Response:
     desk = request.app[DESK]
     account = desk.gate.connector_of(request)
     message_id = request.match_info["message_id"]
-    if len(message_id.encode("utf-8", "surrogateescape")) > MAX_ID_BYTES:
-        problem = FieldProblem(pointer="message_id", detail=f"must have at most {MAX_ID_BYTES} bytes")
+    if not is_storable(message_id) or len(message_id.encode()) > MAX_ID_BYTES:
+        problem = FieldProblem(pointer="message_id", detail=f"must have at most {MAX_ID_BYTES} bytes of UTF-8")
         raise InvalidInputError("the request does not fit the contract", (problem,))
-    name = unquote(request.headers.get("X-Filename", ""), errors="replace").replace("\0", "")[:LONGEST_NAME] or None
-    attachment = await desk.media.keep(
-        request.content.iter_chunked(CHUNK_BYTES), expected=request.content_length, filename=name
-    )
+    sent = request.headers.get("X-Filename", "").encode("utf-8", "replace").decode()
+    name = unquote(sent, errors="replace").replace("\0", "")[:LONGEST_NAME] or None
+    attachment = await desk.media.keep(_arriving(request), expected=request.content_length, filename=name)
     is_new = await changes.keep_attachment(desk.database, account, message_id, attachment, now=desk.clock())
     desk.feed.announce()
     document = {"sha256": attachment.sha256, "size": attachment.size, "mimetype": attachment.mimetype}
     return web.json_response(document, status=201 if is_new else 200)
+
+
+def is_storable(text: str) -> bool:
+    """Whether a text is one in UTF-8: aiohttp lets other bytes through in disguise."""
+    return not any("\ud800" <= character <= "\udfff" for character in text) and "\0" not in text
+
+
+async def _arriving(request: web.Request) -> AsyncIterator[bytes]:
+    """What comes, as long as it does.
+
+    Raises:
+        UnavailableError: nothing came for a while, or the caller is gone.
+    """
+    chunks = request.content.iter_chunked(CHUNK_BYTES)
+    while True:
+        try:
+            async with asyncio.timeout(STALLED_S):
+                chunk = await anext(chunks)
+        except StopAsyncIteration:
+            return
+        except TimeoutError:
+            raise UnavailableError("the file did not arrive; try again") from None
+        yield chunk
 
 
 async def get(request: web.Request) -> web.StreamResponse:

@@ -35,12 +35,14 @@ def upgrade() -> None:
         sa.Column("is_from_us", sa.Boolean(create_constraint=False), nullable=False),
         sa.Column("changed_at", Moment(), nullable=False),
         sa.Column("digest", Digests(16), nullable=False),
+        sa.Column("is_judged", sa.Boolean(create_constraint=False), nullable=False),
         sa.ForeignKeyConstraint(["account_id"], ["accounts.id"]),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint(
             "account_id", "message_id", "digest", name=op.f("uq_message_changes_account_id_message_id_digest")
         ),
     )
+    add_index("ix_message_changes_is_judged_id", "message_changes", ["is_judged", "id"])
     add_table(
         "attachments",
         sa.Column("account_id", sa.Integer(), autoincrement=False, nullable=False),
