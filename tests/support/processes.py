@@ -6,34 +6,36 @@ import os
 import random
 import signal
 import socket
+from collections import deque
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 PATIENCE_S = 30
-FIRST_PORT, PORTS_EACH, WORKERS = 15_000, 2000, 8
+FIRST_PORT, LAST_PORT = 15_000, 32_000
 
-
-_given: set[int] = set()
+_given: deque[int] = deque(maxlen=400)
 
 
 def free_port() -> int:
-    """A TCP port of this machine that nobody listens on, never the same twice.
+    """A TCP port of this machine that nobody listens on, none of those that were given out lately.
 
-    The one behind it is free for a second account's connector. It lies below the range that systems take for outgoing connections (32768 and up on Linux, 49152 on macOS): one of
-    those could take a port between our look and the server's start.
+    The one behind it is free for a second account's connector. It lies below the range that systems take for outgoing
+    connections (32768 and up on Linux, 49152 on macOS): one of those could take a port between our look and the server's
+    start. Tests that run at the same time have ranges of their own.
     """
-    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % WORKERS
-    first = FIRST_PORT + worker * PORTS_EACH
+    count = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    place = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    size = (LAST_PORT - FIRST_PORT) // count
     while True:
-        port = random.randrange(first, first + PORTS_EACH, 2)  # noqa: S311 (any will do)
+        port = FIRST_PORT + place * size + 2 * random.randrange(size // 2)  # noqa: S311 (any will do)
         with socket.socket() as probe:
             try:
                 probe.bind(("127.0.0.1", port))
             except OSError:
                 continue
         if port not in _given:
-            _given.add(port)
+            _given.append(port)
             return port
 
 
