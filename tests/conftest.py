@@ -25,6 +25,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--store", choices=("both", "sqlite", "mysql"), default="both")
     parser.addoption("--chaos-seconds", default="40", help="how long the storm of tests/chaos rages")
     parser.addoption("--soak-seconds", default="90", help="how long the storm over the connector rages")
+    parser.addoption("--soak-settles", default="240", help="how many seconds what is late may take after it")
     parser.addoption("--soak-seed", help="repeat the storm of this seed")
     parser.addoption("--mysql", help="use this server (mysql://root@127.0.0.1:port) instead of a private MariaDB")
 

@@ -9,6 +9,7 @@ import signal
 import stat
 import subprocess
 import sys
+import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -158,8 +159,10 @@ async def test_a_port_that_is_taken_is_named_at_once(tmp_path: Path) -> None:
         assert f"port {checkout.backend_port} of the backend (BACKEND_PORT)" in output
 
 
-async def test_the_demo_plays_through(tmp_path: Path) -> None:
+async def test_the_demo_plays_through() -> None:
     """It is the first thing that people look at."""
+    # A short path: Chromium puts a socket there, and a socket's name has a hundred characters.
+    tmp_path = Path(tempfile.mkdtemp(prefix="demo-"))
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "tests.support.demo", "--once", cwd=ROOT, env={**_clean_environment(), "TMPDIR": str(tmp_path)},
         stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
@@ -169,3 +172,4 @@ async def test_the_demo_plays_through(tmp_path: Path) -> None:
     assert process.returncode == 0, output.decode()
     assert output.decode().count("→ urgency") == 9
     assert os.listdir(tmp_path) == []  # noqa: PTH208 (the demonstration cleans up)
+    shutil.rmtree(tmp_path)

@@ -30,7 +30,7 @@ def test_the_soak_notices(name: str, tmp_path: Path) -> None:
     (tree / "connector-node" / "node_modules").symlink_to(ROOT / "connector-node" / "node_modules")
     subprocess.run(["patch", "-p1", "--fuzz=0", "-i", HERE / f"{name}.patch"], cwd=tree, check=True)
     outcome = subprocess.run(
-        [sys.executable, "-m", "pytest", "tests/connector/test_soak.py", "-q", "--soak-seconds", SECONDS],
+        [sys.executable, "-m", "pytest", "tests/connector/test_soak.py", "-q", "--soak-seconds", SECONDS, "--soak-settles", "60"],
         cwd=tree, env={**os.environ, "PYTHONPATH": f"{tree / 'ai-backend'}:{tree}"}, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert outcome.returncode == 1, outcome.stdout[-3000:]
