@@ -62,7 +62,7 @@ async def test_sigkill_while_sending_does_not_send_twice(tmp_path: Path) -> None
         assert len(phone.sent) == 1
         # Nor is it taken for something that a person wrote on the phone.
         assert not backend.messages
-        assert ("sent", "key-1") in told(backend)
+        await backend.until(lambda: ("sent", "key-1") in told(backend), "an acknowledgement")
 
 
 async def test_sigkill_before_sending_sends_after_it(tmp_path: Path) -> None:

@@ -38,7 +38,8 @@ async def test_an_operators_rule_comes_first(desk: RunningDesk) -> None:
 
 async def test_the_hub_takes_over_for_an_agent_that_is_down(start_desk: DeskFactory, agents_dir: Path) -> None:
     """Somebody answers, and the reason says who and why."""
-    desk: RunningDesk = await start_desk(agent_attempts=1)
+    # This one runs the agents; the message is the other's.
+    await start_desk(embedded_worker=False)
     _move(agents_dir / "business_workflow")
     again: RunningDesk = await start_desk(agent_attempts=1, with_agents=False)
     routing = (await again.post(webhook("how much is a full service? I want to order"))).document["routing"]
@@ -46,7 +47,6 @@ async def test_the_hub_takes_over_for_an_agent_that_is_down(start_desk: DeskFact
     assert routing["agent"] in {"hub", "general_purpose"}
     assert "business_workflow failed" in routing["reason"]
     assert "hub took over" in routing["reason"]
-    assert desk.url != again.url
 
 
 async def test_what_reached_nobody_stays_due_and_is_retried(start_desk: DeskFactory) -> None:

@@ -103,8 +103,7 @@ class Processor:
 
     async def rerate_oldest(self) -> bool:
         """Judge one message again that rules judged while the provider was away; False where there is none or no use."""
-        is_away = self._assessor.is_degraded
-        if not self._assessor.has_model or is_away:
+        if not self._assessor.has_model or self._assessor.is_degraded:
             return False
         found = await messages.to_rerate(self._database, limit=1)
         record = await messages.fetch(self._database, found[0]) if found else None
@@ -112,7 +111,7 @@ class Processor:
             return False
         assessment = await self._assess(record)
         if assessment.degraded_reason:
-            if self._assessor.is_degraded:
+            if self._assessor.is_away:
                 # The provider is still away; that says nothing about this message.
                 return False
             await messages.defer_rerate(self._database, record.id)

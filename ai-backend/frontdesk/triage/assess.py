@@ -51,6 +51,11 @@ class Assessor:
         return self._breaker.is_open
 
     @property
+    def is_away(self) -> bool:
+        """Whether the provider kept failing and has not answered since."""
+        return self._breaker.has_tripped
+
+    @property
     def has_model(self) -> bool:
         """Whether there is a model at all."""
         return self._rater is not None

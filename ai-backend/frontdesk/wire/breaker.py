@@ -26,6 +26,11 @@ class Breaker:
         return self._open_until is not None and (self._probing or self._clock() < self._open_until)
 
     @property
+    def has_tripped(self) -> bool:
+        """Whether it opened and no call has worked since; after its pause the next call may pass all the same."""
+        return self._open_until is not None
+
+    @property
     def reopens_in_s(self) -> float:
         """How long calls will be refused, at least a second while they are."""
         if not self.is_open or self._open_until is None:
