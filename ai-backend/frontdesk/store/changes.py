@@ -6,7 +6,7 @@ from datetime import datetime
 from hashlib import blake2b
 from typing import Any
 
-from sqlalchemy import and_, false, func, insert, or_, select, true, update
+from sqlalchemy import Row, Select, and_, false, func, insert, or_, select, true, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from frontdesk.domain.changes import REPLACING, Attachment, MessageChange
@@ -31,13 +31,8 @@ async def record(database: Database, account: str, change: MessageChange, *, now
         if await connection.scalar(select(table.c.id).where(*same)) is not None:
             return False
         message = webhook_messages
-        row = (
-            await connection.execute(
-                select(message.c.id, message.c.conversation_id, message.c.current_message, message.c.is_from_us)
-                .where(message.c.account_id == account_id, message.c.message_id == change.message_id)
-                .with_for_update()
-            )
-        ).first()
+        # Locked: its text is about to be read and replaced.
+        row = (await connection.execute(_named(account_id, change.message_id).with_for_update())).first()
         is_new_text = change.kind in REPLACING and change.text is not None
         await connection.execute(
             insert(table).values(
@@ -59,15 +54,8 @@ async def record(database: Database, account: str, change: MessageChange, *, now
             if change.type is not None:
                 values |= {"message_type": change.type, "media": change.media and change.media.model_dump_json()}
             await connection.execute(update(message).where(message.c.id == row.id).values(**values))
-        event = events.row(
-            "message.changed",
-            now=now,
-            account_id=account_id,
-            conversation_id=row.conversation_id if row else None,
-            message_id=row.id if row else None,
-            data={"change": change.kind, "channel_message_id": change.message_id},
-        )
-        await events.add(connection, [event])
+        data = {"change": change.kind, "channel_message_id": change.message_id}
+        await events.add(connection, [_event("message.changed", account_id, row, data, now)])
         return True
 
     return await database.write(work)
@@ -175,23 +163,9 @@ async def keep_attachment(
         await connection.execute(
             insert(table).values(account_id=account_id, message_id=message_id, created_at=now, **values)
         )
-        message = webhook_messages
-        row = (
-            await connection.execute(
-                select(message.c.id, message.c.conversation_id).where(
-                    message.c.account_id == account_id, message.c.message_id == message_id
-                )
-            )
-        ).first()
-        event = events.row(
-            "message.media",
-            now=now,
-            account_id=account_id,
-            conversation_id=row.conversation_id if row else None,
-            message_id=row.id if row else None,
-            data={"mimetype": attachment.mimetype, "size": attachment.size},
-        )
-        await events.add(connection, [event])
+        row = (await connection.execute(_named(account_id, message_id))).first()
+        data = {"mimetype": attachment.mimetype, "size": attachment.size}
+        await events.add(connection, [_event("message.media", account_id, row, data, now)])
         return True
 
     return await database.write(work)
@@ -218,3 +192,24 @@ async def stored_bytes(database: Database) -> int:
     files = select(func.max(attachments.c.size).label("size")).group_by(attachments.c.sha256).subquery()
     async with database.read() as connection:
         return int(await connection.scalar(select(func.coalesce(func.sum(files.c.size), 0))) or 0)
+
+
+def _named(account_id: int, message_id: str) -> Select[tuple[int, int, str, bool]]:
+    message = webhook_messages
+    return select(message.c.id, message.c.conversation_id, message.c.current_message, message.c.is_from_us).where(
+        message.c.account_id == account_id, message.c.message_id == message_id
+    )
+
+
+def _event(
+    kind: str, account_id: int, row: Row[tuple[int, int, str, bool]] | None, data: dict[str, Any], now: datetime
+) -> dict[str, Any]:
+    # What is told of a message may come before the message.
+    return events.row(
+        kind,
+        now=now,
+        account_id=account_id,
+        conversation_id=row.conversation_id if row else None,
+        message_id=row.id if row else None,
+        data=data,
+    )

@@ -7,8 +7,8 @@ from urllib.parse import quote, unquote
 from aiohttp import web
 
 from frontdesk.domain.errors import FieldProblem, InvalidInputError, NotFoundError, UnavailableError
-from frontdesk.store import changes, messages
-from frontdesk.web.api.bodies import MAX_ID
+from frontdesk.store import changes
+from frontdesk.web.api.reading import asked_for
 from frontdesk.web.desk import DESK
 
 MAX_ID_BYTES = 255
@@ -62,18 +62,14 @@ async def _arriving(request: web.Request) -> AsyncIterator[bytes]:
 async def get(request: web.Request) -> web.StreamResponse:
     """``GET /messages/{id}/media``: the file that a message brought."""
     desk = request.app[DESK]
-    desk.gate.check_person(request)
-    number = int(request.match_info["id"])
-    record = await messages.fetch(desk.database, number) if number <= MAX_ID else None
-    if record is None:
-        raise NotFoundError("there is no such message")
+    record = await asked_for(request)
     key = (record.account_id, record.message.message_id)
     attachment = (await changes.attachments_of(desk.database, [key])).get(key)
     path = desk.media.path_of(attachment.sha256) if attachment else None
     if attachment is None or path is None or not path.exists():
         raise NotFoundError("there is no file of this message")
     is_shown = attachment.mimetype.startswith(SHOWN)
-    name = quote(attachment.filename or f"message-{number}", safe="")
+    name = quote(attachment.filename or f"message-{record.id}", safe="")
     return web.FileResponse(
         path,
         headers={

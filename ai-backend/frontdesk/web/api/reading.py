@@ -18,14 +18,25 @@ DEFAULT_LIMIT = 50
 MAX_LIMIT = 200
 
 
-async def one_message(request: web.Request) -> web.Response:
-    """``GET /messages/{id}``: a message with its history and result. While it is being worked on the status is 202."""
+async def asked_for(request: web.Request) -> Record:
+    """The message that ``{id}`` in the path names, for a person who may read it.
+
+    Raises:
+        UnauthenticatedError: nobody we know asks. NotFoundError: there is none.
+    """
     desk = request.app[DESK]
     desk.gate.check_person(request)
     number = int(request.match_info["id"])
     record = await messages.fetch(desk.database, number) if number <= MAX_ID else None
     if record is None:
         raise NotFoundError("there is no such message")
+    return record
+
+
+async def one_message(request: web.Request) -> web.Response:
+    """``GET /messages/{id}``: a message with its history and result. While it is being worked on the status is 202."""
+    desk = request.app[DESK]
+    record = await asked_for(request)
     done = record.processed_at is not None
     (document,) = await _documents(desk, [record])
     return web.json_response(
