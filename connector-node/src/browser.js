@@ -1,10 +1,7 @@
 /** Finding a browser, and starting it so that it can be trusted to end with us. */
-import { accessSync, constants, existsSync, lstatSync, readFileSync, readlinkSync, rmSync } from 'node:fs'
-import { setTimeout } from 'node:timers/promises'
-import os from 'node:os'
+import { accessSync, constants, existsSync } from 'node:fs'
 import path from 'node:path'
 import puppeteer from 'puppeteer'
-import { isAlive } from './processes.js'
 
 const NAMES = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable', 'chrome']
 const MAC = ['/Applications/Google Chrome.app/Contents/MacOS/Google Chrome', '/Applications/Chromium.app/Contents/MacOS/Chromium']
@@ -12,9 +9,6 @@ const ARGUMENTS = [
   '--no-first-run', '--no-default-browser-check', '--disable-quic', '--disable-sync', '--disable-background-networking',
   '--disable-component-update', '--disable-default-apps', '--disable-dev-shm-usage', '--disable-gpu', '--mute-audio'
 ]
-/** A browser whose connector was killed ends by itself, a moment later. */
-const ENDING_MS = 8000
-const LOCKS = ['SingletonLock', 'SingletonCookie', 'SingletonSocket']
 
 /**
  * The browser to use: the setting (a path, or a name as `chromium-headless-shell`), then the system's, then one that
@@ -67,52 +61,5 @@ export function launchOptions (settings) {
     handleSIGTERM: false,
     handleSIGHUP: false,
     protocolTimeout: 180_000
-  }
-}
-
-/**
- * Remove a profile's lock whose owner is gone: left behind by another container or a crash it keeps Chromium from starting.
- * @param {string} profile
- * @throws {Error} saying who uses the profile now
- */
-export async function clearLock (profile) {
-  const owner = ownerOf(profile)
-  if (owner === null) return
-  for (const end = Date.now() + ENDING_MS; isUsing(owner, profile); await setTimeout(100)) {
-    if (Date.now() > end) {
-      throw new Error(`the profile is in use by the browser with process number ${owner}: is another connector running for this account?`)
-    }
-  }
-  for (const name of LOCKS) rmSync(path.join(profile, name), { force: true })
-}
-
-/**
- * @param {string} profile
- * @returns {number | null} null where nobody is; 0 where it was somebody on another machine, or nobody knows who
- */
-function ownerOf (profile) {
-  let owner
-  try {
-    const lock = path.join(profile, LOCKS[0])
-    lstatSync(lock)
-    owner = readlinkSync(lock)
-  } catch {
-    return null
-  }
-  const [, host, pid] = /^(.*)-(\d+)$/.exec(owner) ?? []
-  return host === os.hostname() ? Number(pid) : 0
-}
-
-/**
- * Whether a process is alive, and not somebody else who got its number.
- * @param {number} pid
- * @param {string} profile
- */
-function isUsing (pid, profile) {
-  if (!pid || !isAlive(pid)) return false
-  try {
-    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(profile)
-  } catch {
-    return process.platform !== 'linux'
   }
 }

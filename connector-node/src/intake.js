@@ -1,13 +1,11 @@
 /** From what WhatsApp tells to the spool: in order within a chat, each message once, whatever the page answers. */
-import { chatOf, payloadOf, senderOf, UNREADABLE } from './capture.js'
+import { chatOf, payloadOf, UNREADABLE } from './capture.js'
 import { decrypted } from './changes.js'
 import { isCritical, isIgnoredNumber, whyIgnored } from './filter.js'
-import { isGroup, isLid, messageId, phoneOf } from './identity.js'
-import { within } from './within.js'
+import { isGroup, messageId, phoneOf } from './identity.js'
+import { Surroundings } from './surroundings.js'
 
 const REMEMBERED = 20_000
-/** The newest messages of a chat are this one and what arrived since; both are left out of its history. */
-const SLACK = 10
 /** The library gives up sooner; what is not decrypted by then is told as it is. */
 const UNDECRYPTED_S = 25
 const ALONE = { chat: undefined, contact: undefined, ids: undefined, history: [] }
@@ -36,6 +34,7 @@ const ALONE = { chat: undefined, contact: undefined, ids: undefined, history: []
 
 export class Intake {
   #options
+  #surroundings
   /** @type {Map<string, Promise<void>>} */ #chats = new Map()
   /** @type {Map<string, number>} */ #seen = new Map()
   /** @type {Map<string, Pending>} messages that wait for their chat's turn, by id */ #pending = new Map()
@@ -48,6 +47,7 @@ export class Intake {
   /** @param {Options} options */
   constructor (options) {
     this.#options = options
+    this.#surroundings = new Surroundings(options.settings, options.log)
   }
 
   /** Something may be missed from now on: what arrives is held until its chat has been looked through. */
@@ -91,7 +91,7 @@ export class Intake {
     return this.#enqueue(chat, async () => {
       if (this.#hasGap(chat) && !this.#failed.has(chat)) await this.#catchUp(chat, client)
       // The catch-up may have met it in its place.
-      await this.#finish(id, (pending) => this.#surroundings(chat, pending.message, client))
+      await this.#finish(id, (pending) => this.#around(pending.message, client))
     })
   }
 
@@ -122,7 +122,7 @@ export class Intake {
     const kept = delivery.keep(entry)
     return this.#enqueue(chat, async () => {
       const name = await kept
-      const group = isGroup(chat) ? (await this.#ask(client, 'chat', () => client.getChatById(chat)))?.name : undefined
+      const group = await this.#surroundings.groupName(client, chat)
       if (await this.#whyDropped({ ...entry, group })) return delivery.drop(name)
       delivery.deliver(name, chat)
       log.info({ message: body.message_id, change: body.change }, 'change_captured')
@@ -275,9 +275,9 @@ export class Intake {
         const id = messageId(/** @type {any} */ (message.id))
         this.#begin(message, id, chat, true)
         if (!this.#pending.has(id)) continue
-        known ??= await this.#surroundings(chat, message, client, false)
+        known ??= await this.#around(message, client, { history: false })
         const around = { ...known, history: [...earlier, ...messages.slice(0, index)] }
-        await this.#finish(id, async (pending) => isGroup(chat) ? { ...around, ...await this.#whoOf(pending.message, client) } : around)
+        await this.#finish(id, async (pending) => isGroup(chat) ? { ...around, ...await this.#surroundings.who(client, pending.message) } : around)
       }
       await this.#releaseLeft(chat)
       // What is not decrypted yet is looked for again.
@@ -319,6 +319,16 @@ export class Intake {
   }
 
   /**
+   * @param {import('whatsapp-web.js').Message} message
+   * @param {any} client
+   * @param {{ history?: boolean }} [wanted]
+   * @returns {Promise<import('./capture.js').Surroundings>}
+   */
+  async #around (message, client, wanted) {
+    return { ...await this.#surroundings.of(client, message, wanted), arrival: (id) => this.#seen.get(id) }
+  }
+
+  /**
    * @param {string} chat
    * @param {() => Promise<void>} task
    * @returns {Promise<void>}
@@ -344,56 +354,6 @@ export class Intake {
       return isCritical({ id: chat, name: group }, await this.#options.criticalGroups()) ? null : 'group'
     }
     return null
-  }
-
-  /**
-   * What the page knows around a message. A question that fails leaves its part out: the message itself must not wait.
-   * @param {string} chat
-   * @param {import('whatsapp-web.js').Message} message
-   * @param {any} client
-   * @param {boolean} [withHistory]
-   * @returns {Promise<import('./capture.js').Surroundings>}
-   */
-  async #surroundings (chat, message, client, withHistory = true) {
-    const { settings } = this.#options
-    const [found, who] = await Promise.all([
-      this.#ask(client, 'chat', () => client.getChatById(chat)),
-      this.#whoOf(message, client)
-    ])
-    const history = withHistory && settings.historyLimit && found
-      ? await this.#ask(client, 'history', () => found.fetchMessages({ limit: settings.historyLimit + SLACK }))
-      : undefined
-    return { chat: found, ...who, history: history ?? [], arrival: (id) => this.#seen.get(id) }
-  }
-
-  /**
-   * @param {import('whatsapp-web.js').Message} message
-   * @param {any} client
-   * @returns {Promise<Pick<import('./capture.js').Surroundings, 'contact' | 'ids'>>}
-   */
-  async #whoOf (message, client) {
-    // Of a message of ours, the chat's other side is who it is about.
-    const sender = message.fromMe ? chatOf(message) : senderOf(message)
-    if (isGroup(sender)) return { contact: undefined, ids: undefined }
-    const [contact, ids] = await Promise.all([
-      this.#ask(client, 'contact', () => client.getContactById(sender)),
-      isLid(sender) ? this.#ask(client, 'phone number', async () => (await client.getContactLidAndPhone([sender]))[0]) : undefined
-    ])
-    return { contact, ids }
-  }
-
-  /**
-   * @param {any} client
-   * @param {string} what
-   * @param {() => Promise<any>} question
-   */
-  async #ask (client, what, question) {
-    try {
-      return client ? await within(this.#options.settings.callTimeoutMs, question(), `no answer about the ${what}`) : undefined
-    } catch (error) {
-      this.#options.log.warn({ what, reason: error }, 'surroundings_incomplete')
-      return undefined
-    }
   }
 }
 

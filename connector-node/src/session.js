@@ -3,15 +3,15 @@
  * page, reload it, a new browser, a new process.
  */
 import { EventEmitter } from 'node:events'
-import { readdir, rename, rm } from 'node:fs/promises'
 import path from 'node:path'
 import wwebjs from 'whatsapp-web.js'
-import { clearLock, launchOptions } from './browser.js'
+import { launchOptions } from './browser.js'
 import { inspect, mark, nudge, refreshCode } from './page.js'
 import { Problem } from './problem.js'
+import { clearLock, KeptAuth, putAside } from './profile.js'
 import { within } from './within.js'
 
-const { Client, LocalAuth } = wwebjs
+const { Client } = wwebjs
 const FIRST_PAUSE_MS = 1000
 const LONGEST_PAUSE_MS = 60_000
 const FAILED_PROBES = 3
@@ -23,17 +23,11 @@ const GOOD_MS = 60_000
 const STALE_CODE_MS = 60_000
 const CLOSE_PATIENCE_MS = 6000
 const REMEMBERED = 50
-const PROFILES_KEPT = 2
 
 export const STATES = /** @type {const} */ (['STARTING', 'SCAN_QR_CODE', 'WORKING', 'DISCONNECTED', 'FAILED', 'STOPPED'])
 
 /** @typedef {(typeof STATES)[number]} State */
 /** @typedef {{ state: State, at: string, reason: string | null }} Change */
-
-/** The profile stays when the phone unlinks it: it is put aside. */
-class KeptAuth extends LocalAuth {
-  logout = async () => {}
-}
 
 /**
  * Emits `message` and `own` (a whatsapp-web.js Message), `ack` (a message of ours and its MessageAck), `client` (a new
@@ -340,15 +334,8 @@ export class Session extends EventEmitter {
     this.me = null
     this.#enter('DISCONNECTED', reason)
     await this.#close(client)
-    await this.#putAside().catch((error) => this.#log.warn({ reason: error }, 'profile_not_put_aside'))
+    await putAside(this.profile).catch((error) => this.#log.warn({ reason: error }, 'profile_not_put_aside'))
     this.#again(FIRST_PAUSE_MS)
-  }
-
-  async #putAside () {
-    const rooms = path.dirname(this.profile)
-    await rename(this.profile, `${this.profile}-unlinked-${new Date().toISOString().replaceAll(':', '')}`)
-    const old = (await readdir(rooms)).filter((name) => name.startsWith('session-unlinked-')).sort()
-    for (const name of old.slice(0, -PROFILES_KEPT)) await rm(path.join(rooms, name), { recursive: true, force: true, maxRetries: 5 })
   }
 
   /**

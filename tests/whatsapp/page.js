@@ -79,6 +79,8 @@
     }
 
     clear () { this.#models.clear() }
+
+    putFirst (models) { this.#models = new Map([...models, ...this.#models.values()].map((model) => [model.key, model])) }
   }
 
   const keyOf = (id) => typeof id === 'string' ? id : id.key ?? id._serialized
@@ -233,7 +235,12 @@
     for (const data of phone.chats) {
       const chat = chatOf(data)
       for (const message of data.messages ?? []) messageOf({ ...message, chat: data.id }, { isNew: false })
-      chat.older = (data.older ?? []).filter((message) => !chat.msgs.getModelsArray().some((known) => known.id.id === message.id))
+      const isLoaded = ({ id }) => chat.msgs.getModelsArray().some((known) => known.id.id === id)
+      const older = data.older ?? []
+      // What is new in a chat that is open comes with the connection; what is older waits to be loaded.
+      const newest = older.findLastIndex(isLoaded)
+      if (newest >= 0) older.slice(newest + 1).forEach((message) => messageOf({ ...message, chat: data.id }, { isNew: false }))
+      chat.older = older.filter((message) => !isLoaded(message))
       chat.t = Math.max(chat.t, data.t ?? 0)
       chat.unreadCount = data.unread ?? 0
     }
@@ -361,7 +368,9 @@
     WAWebChatLoadMessages: {
       async loadEarlierMsgs ({ chat }) {
         const batch = chat.older.splice(Math.max(0, chat.older.length - 10))
-        return batch.map((message) => messageOf({ ...message, chat: chat.id._serialized }, { isNew: false }))
+        const models = batch.map((message) => messageOf({ ...message, chat: chat.id._serialized }, { isNew: false }))
+        chat.msgs.putFirst(models)
+        return models
       }
     },
     WAWebLidMigrationUtils: { toPn: (wid) => wid.isLid() ? phoneOf(wid) : wid },
