@@ -132,6 +132,7 @@ CREATE TABLE conversations (
 	claimed_version BIGINT NOT NULL,
 	owner VARBINARY(16),
 	ready_at DATETIME(6),
+	answered_up_to BIGINT,
 	PRIMARY KEY (id),
 	CONSTRAINT uq_conversations_account_id_chat_key UNIQUE (account_id, chat_key),
 	FOREIGN KEY(account_id) REFERENCES accounts (id),
@@ -170,6 +171,21 @@ CREATE TABLE sessions (
 	FOREIGN KEY(account_id) REFERENCES accounts (id)
 )ENGINE=InnoDB CHARSET=utf8mb4 COLLATE utf8mb4_bin;
 
+CREATE TABLE episodes (
+	id BIGINT NOT NULL AUTO_INCREMENT,
+	account_id INTEGER NOT NULL,
+	conversation_id BIGINT NOT NULL,
+	is_open BOOL,
+	began_at DATETIME(6) NOT NULL,
+	ended_at DATETIME(6),
+	PRIMARY KEY (id),
+	CONSTRAINT uq_episodes_conversation_id_is_open UNIQUE (conversation_id, is_open),
+	FOREIGN KEY(account_id) REFERENCES accounts (id),
+	FOREIGN KEY(conversation_id) REFERENCES conversations (id)
+)ENGINE=InnoDB CHARSET=utf8mb4 COLLATE utf8mb4_bin;
+
+CREATE INDEX ix_episodes_ended_at ON episodes (ended_at);
+
 CREATE TABLE message_history (
 	conversation_id BIGINT NOT NULL,
 	digest VARBINARY(16) NOT NULL,
@@ -201,6 +217,7 @@ CREATE TABLE outbox (
 	queued_at DATETIME(6) NOT NULL,
 	sent_at DATETIME(6),
 	changed_at DATETIME(6) NOT NULL,
+	answers_up_to BIGINT,
 	PRIMARY KEY (id),
 	CONSTRAINT uq_outbox_account_id_idempotency_key UNIQUE (account_id, idempotency_key),
 	CONSTRAINT uq_outbox_channel_key UNIQUE (channel_key),
@@ -301,6 +318,8 @@ CREATE TABLE analytics_results (
 	cost_micro_usd BIGINT NOT NULL,
 	latency_ms INTEGER NOT NULL,
 	processed_at DATETIME(6) NOT NULL,
+	near_at DATETIME(6),
+	due_at DATETIME(6),
 	PRIMARY KEY (id),
 	CONSTRAINT uq_analytics_results_webhook_message_id UNIQUE (webhook_message_id),
 	FOREIGN KEY(webhook_message_id) REFERENCES webhook_messages (id)
@@ -310,9 +329,37 @@ CREATE INDEX ix_analytics_results_processed_at ON analytics_results (processed_a
 
 CREATE INDEX ix_analytics_results_rerate_due_id ON analytics_results (rerate_due, id);
 
+CREATE TABLE waits (
+	id BIGINT NOT NULL AUTO_INCREMENT,
+	account_id INTEGER NOT NULL,
+	conversation_id BIGINT NOT NULL,
+	first_message_id BIGINT NOT NULL,
+	message_id BIGINT NOT NULL,
+	is_open BOOL,
+	is_first BOOL NOT NULL,
+	began_at DATETIME(6) NOT NULL,
+	near_at DATETIME(6) NOT NULL,
+	due_at DATETIME(6) NOT NULL,
+	look_at DATETIME(6),
+	ended_at DATETIME(6),
+	answered_by VARCHAR(16),
+	PRIMARY KEY (id),
+	CONSTRAINT uq_waits_conversation_id_is_open UNIQUE (conversation_id, is_open),
+	FOREIGN KEY(account_id) REFERENCES accounts (id),
+	FOREIGN KEY(conversation_id) REFERENCES conversations (id),
+	FOREIGN KEY(first_message_id) REFERENCES webhook_messages (id),
+	FOREIGN KEY(message_id) REFERENCES webhook_messages (id)
+)ENGINE=InnoDB CHARSET=utf8mb4 COLLATE utf8mb4_bin;
+
+CREATE INDEX ix_waits_ended_at ON waits (ended_at);
+
+CREATE INDEX ix_waits_is_open_due_at ON waits (is_open, due_at);
+
+CREATE INDEX ix_waits_look_at ON waits (look_at);
+
 CREATE TABLE alembic_version (
 	version_num VARCHAR(32) NOT NULL,
 	PRIMARY KEY (version_num)
 );
 
-INSERT INTO alembic_version (version_num) VALUES ('0003');
+INSERT INTO alembic_version (version_num) VALUES ('0004');

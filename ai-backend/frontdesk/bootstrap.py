@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 from aiohttp import web
@@ -212,6 +212,7 @@ async def _pipeline(settings: Settings, clock: Clock | None, *, works: bool = Tr
         manifests = load_manifests(settings.agents_dir)
         dispatcher = Dispatcher(manifests, caller, {item.name: _breaker(item.name, settings) for item in manifests})
         assessor = assessor_of(settings, business, client, warm=works)
+        calendar_of = cache(business.calendar_of)
         completions = Completions()
         feed = Feed(database=database, completions=completions)
         processor = Processor(
@@ -220,6 +221,7 @@ async def _pipeline(settings: Settings, clock: Clock | None, *, works: bool = Tr
             dispatcher=dispatcher,
             completions=completions,
             announce=feed.announce,
+            calendar_of=calendar_of,
             max_attempts=settings.max_attempts,
             retry_base_s=settings.retry_base_s,
             retry_max_s=settings.retry_max_s,
@@ -228,7 +230,7 @@ async def _pipeline(settings: Settings, clock: Clock | None, *, works: bool = Tr
         deliverer = Deliverer(
             database=database,
             channel=connectors,
-            business=business,
+            calendar_of=calendar_of,
             send_per_minute=settings.send_per_minute,
             max_attempts=settings.max_attempts,
             retry_base_s=settings.retry_base_s,
@@ -246,6 +248,7 @@ async def _pipeline(settings: Settings, clock: Clock | None, *, works: bool = Tr
             sweep_interval_s=settings.sweep_interval_s,
             rerate_interval_s=settings.rerate_interval_s,
             rerate_per_minute=settings.rerate_per_minute,
+            announce=feed.announce,
             clock=clock,
         )
         running = asyncio.create_task(feed.run())

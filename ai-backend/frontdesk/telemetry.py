@@ -11,7 +11,7 @@ from frontdesk.domain.usage import Usage
 
 __all__ = [
     "CONTENT_TYPE_LATEST", "answered", "assessed", "configure_traces", "exposition", "processed", "received", "sent",
-    "set_breakers", "set_oldest", "set_outbox", "set_waiting", "span", "stage",
+    "set_breakers", "set_oldest", "set_outbox", "set_unanswered", "set_waiting", "span", "stage",
 ]  # fmt: skip
 
 _received = Counter("frontdesk_messages_received_total", "Messages accepted", ["kind"])
@@ -32,6 +32,9 @@ _waiting = Gauge("frontdesk_messages_waiting", "Messages that are not done", ["s
 _oldest = Gauge("frontdesk_oldest_waiting_seconds", "Age of the oldest message that waits to be judged")
 _outbox = Gauge(
     "frontdesk_outbox_waiting", "Messages of the outbox that are not done, or of unknown outcome", ["state"]
+)
+_unanswered = Gauge(
+    "frontdesk_conversations_unanswered", "Conversations in which somebody waits for an answer", ["state"]
 )
 _breakers = Gauge("frontdesk_breaker_open", "1 where a service is being left alone", ["service"])
 
@@ -90,6 +93,12 @@ def set_outbox(numbers: dict[str, int]) -> None:
     """State → how many messages of the outbox are in it."""
     for state, number in numbers.items():
         _outbox.labels(state).set(number)
+
+
+def set_unanswered(waiting: int, overdue: int) -> None:
+    """In how many conversations somebody waits, and in how many of them longer than promised."""
+    _unanswered.labels("open").set(waiting)
+    _unanswered.labels("overdue").set(overdue)
 
 
 def set_breakers(states: dict[str, bool]) -> None:

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy.ext.asyncio import AsyncConnection
+from tests.support.clock import NOW, Clock
 from tests.support.desk import DeskFactory, Reply, RunningDesk, webhook
 from tests.support.recording import RecordingChannel
 
@@ -24,22 +25,6 @@ from frontdesk.store.database import Database
 from frontdesk.web.auth import COOKIE
 
 ALWAYS = Business(name="Example")
-NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
-
-
-class Clock:
-    """Stands still until it is moved."""
-
-    def __init__(self) -> None:
-        self.now = NOW
-
-    def __call__(self) -> datetime:
-        """The time."""
-        return self.now
-
-    def pass_by(self, **span: float) -> None:
-        """Let time pass."""
-        self.now += timedelta(**span)
 
 
 class Post:
@@ -50,7 +35,7 @@ class Post:
     ) -> None:
         self.database, self.clock, self.channel = database, Clock(), RecordingChannel()
         self.deliverer = Deliverer(
-            database=database, channel=self.channel, business=business, send_per_minute=60, max_attempts=max_attempts,
+            database=database, channel=self.channel, calendar_of=business.calendar_of, send_per_minute=60, max_attempts=max_attempts,
             retry_base_s=1, lease_s=lease_s, expires_after=timedelta(hours=24), announce=lambda: None, clock=self.clock,
         )  # fmt: skip
 

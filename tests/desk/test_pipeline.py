@@ -13,10 +13,8 @@ from tests.support.desk import DeskFactory, RunningDesk, webhook
 
 from frontdesk.channels.whatsapp_web import parse
 from frontdesk.domain.analysis import blank
-from frontdesk.domain.business import Business
 from frontdesk.domain.contacts import Identity
 from frontdesk.domain.errors import LeaseLostError, UnavailableError
-from frontdesk.domain.hours import opens_at
 from frontdesk.domain.messages import IncomingMessage
 from frontdesk.domain.routing import Route
 from frontdesk.domain.usage import Usage
@@ -372,26 +370,3 @@ async def test_a_desk_that_stops_is_not_ready_and_lets_go_of_those_who_wait(star
         assert (await waiting).status == 202
     assert (await desk.get("/ready")).status == 503
     assert (await desk.get("/health")).status == 200
-
-
-HOURS = Business(
-    name="Example",
-    timezone="Europe/Istanbul",
-    hours={"monday": "09:00-12:00, 13:00-18:00", "tuesday": "closed", "friday": "20:00-02:00"},
-)
-
-
-@pytest.mark.parametrize(
-    ("moment", "opens"),
-    [
-        ("2026-03-02T10:00+03:00", "2026-03-02T10:00+03:00"),
-        ("2026-03-02T12:30+03:00", "2026-03-02T13:00+03:00"),
-        ("2026-03-02T18:00+03:00", "2026-03-06T20:00+03:00"),
-        ("2026-03-07T01:59+03:00", "2026-03-07T01:59+03:00"),
-        ("2026-03-07T02:00+03:00", "2026-03-09T09:00+03:00"),
-    ],
-)
-def test_working_hours_have_breaks_nights_and_closed_days(moment: str, opens: str) -> None:
-    """In the business's own time zone."""
-    assert opens_at(HOURS, datetime.fromisoformat(moment)) == datetime.fromisoformat(opens)
-    assert opens_at(Business(name="x"), datetime.fromisoformat(moment)) == datetime.fromisoformat(moment)

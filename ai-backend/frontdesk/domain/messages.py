@@ -103,7 +103,10 @@ class IncomingMessage(Value):
 
 
 class Record(Value):
-    """A message in the store, with what the stages made of it so far. ``analysis`` and ``route`` are None until then."""
+    """A message in the store, with what the stages made of it so far. ``analysis`` and ``route`` are None until then.
+
+    ``response_due_at`` is the deadline of its answer, where it needs one.
+    """
 
     id: int
     account_id: int
@@ -117,6 +120,7 @@ class Record(Value):
     error: str | None
     created_at: datetime
     processed_at: datetime | None
+    response_due_at: datetime | None = None
     analysis: Analysis | None = None
     route: Route | None = None
 
@@ -125,6 +129,11 @@ class Record(Value):
         """Names the message to other services: the same after a restart, another in another database."""
         origin = f"{self.message.account}\x1f{self.message.message_id}\x1f{self.created_at.isoformat()}"
         return f"{self.id}-{blake2b(origin.encode(), digest_size=6).hexdigest()}"
+
+    @property
+    def waits_since(self) -> datetime:
+        """Since when its sender waits: since it was written, as far as the sender's clock is believed."""
+        return min(self.message.sent_at, self.created_at)
 
     @property
     def is_important(self) -> bool:

@@ -9,9 +9,8 @@ from datetime import datetime, timedelta
 import structlog
 
 from frontdesk import telemetry
-from frontdesk.domain.business import Business
 from frontdesk.domain.errors import ChannelError, ChannelRejectedError, UnavailableError, UnknownOutcomeError
-from frontdesk.domain.hours import opens_at
+from frontdesk.domain.hours import Calendar
 from frontdesk.domain.outgoing import OPEN_STATES, Outgoing, OutgoingState
 from frontdesk.domain.ports import Channel
 from frontdesk.failpoints import failpoint
@@ -37,7 +36,7 @@ class Deliverer:
         *,
         database: Database,
         channel: Channel,
-        business: Business,
+        calendar_of: Callable[[str], Calendar],
         send_per_minute: float,
         max_attempts: int,
         retry_base_s: float,
@@ -48,7 +47,7 @@ class Deliverer:
     ) -> None:
         self._database = database
         self._channel = channel
-        self._business = business
+        self._calendar_of = calendar_of
         self._interval = timedelta(seconds=60 / send_per_minute)
         self._max_attempts = max_attempts
         self._lease = timedelta(seconds=lease_s)
@@ -116,7 +115,7 @@ class Deliverer:
 
     async def _take_on(self, duty: Duty, outgoing: Outgoing) -> None:
         now = self._clock()
-        opens = opens_at(self._business, now) if outgoing.is_automatic else now
+        opens = self._calendar_of(outgoing.account).opens_at(now) if outgoing.is_automatic else now
         if opens > now and outgoing.state == "queued":
             # Its time to leave begins when the doors open.
             await outbox.mark(self._database, duty, outgoing, "queued", now=now, due_at=opens, queued_at=opens)

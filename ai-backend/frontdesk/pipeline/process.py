@@ -8,7 +8,9 @@ from datetime import datetime, timedelta
 import structlog
 
 from frontdesk import telemetry
+from frontdesk.domain.deadlines import deadline_of
 from frontdesk.domain.errors import FrontdeskError, LeaseLostError, UnavailableError
+from frontdesk.domain.hours import Calendar
 from frontdesk.domain.messages import Record
 from frontdesk.domain.ports import Subject
 from frontdesk.domain.routing import Rule
@@ -42,6 +44,7 @@ class Processor:
         dispatcher: Dispatcher,
         completions: Completions,
         announce: Callable[[], None],
+        calendar_of: Callable[[str], Calendar],
         max_attempts: int,
         retry_base_s: float,
         retry_max_s: float,
@@ -52,6 +55,7 @@ class Processor:
         self._dispatcher = dispatcher
         self._completions = completions
         self._announce = announce
+        self._calendar_of = calendar_of
         self._max_attempts = max_attempts
         self._retry_base_s = retry_base_s
         self._retry_max_s = retry_max_s
@@ -95,7 +99,7 @@ class Processor:
         if found is None or record is None:
             return False
         assessment = await self._assess(record)
-        await messages.replace_analysis(self._database, record, _judged(assessment), now=self._clock())
+        await messages.replace_analysis(self._database, record, self._judgement(record, assessment), now=self._clock())
         await changes.judged(self._database, *found)
         telemetry.assessed(assessment.analysis.analyser, assessment.usage)
         self._announce()
@@ -116,7 +120,8 @@ class Processor:
                 return False
             await messages.defer_rerate(self._database, record.id)
         else:
-            await messages.replace_analysis(self._database, record, _judged(assessment), now=self._clock())
+            judged = self._judgement(record, assessment)
+            await messages.replace_analysis(self._database, record, judged, now=self._clock())
             telemetry.assessed(assessment.analysis.analyser, assessment.usage)
             self._announce()
         return True
@@ -135,7 +140,7 @@ class Processor:
             return record
         with telemetry.span("assess"), telemetry.stage("assess"):
             assessment = await self._assess(record)
-        await self._store(Analysed(claim=claim, record=record, judged=_judged(assessment)))
+        await self._store(Analysed(claim=claim, record=record, judged=self._judgement(record, assessment)))
         telemetry.assessed(assessment.analysis.analyser, assessment.usage)
         return record.model_copy(update={"analysis": assessment.analysis})
 
@@ -211,6 +216,16 @@ class Processor:
         )
         return await self._assessor.assess(subject, is_important=record.is_important)
 
+    def _judgement(self, record: Record, assessment: Assessment) -> Judged:
+        calendar = self._calendar_of(record.message.account)
+        return Judged(
+            analysis=assessment.analysis,
+            usage=assessment.usage,
+            model=assessment.model,
+            degraded_reason=assessment.degraded_reason,
+            deadline=deadline_of(assessment.analysis, since=record.waits_since, calendar=calendar),
+        )
+
     async def _note_failure(self, claim: Claim, record: Record, error: Exception) -> None:
         attempts = record.attempts + 1
         is_parked = attempts >= self._max_attempts
@@ -231,15 +246,6 @@ class Processor:
         """Exponential backoff with full jitter in its upper half."""
         longest = min(self._retry_base_s * 2.0 ** min(attempts - 1, 30), self._retry_max_s)
         return timedelta(seconds=longest * random.uniform(0.5, 1))  # noqa: S311 (jitter)
-
-
-def _judged(assessment: Assessment) -> Judged:
-    return Judged(
-        analysis=assessment.analysis,
-        usage=assessment.usage,
-        model=assessment.model,
-        degraded_reason=assessment.degraded_reason,
-    )
 
 
 def _bytes(step: Step) -> int:

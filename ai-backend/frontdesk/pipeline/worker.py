@@ -15,7 +15,7 @@ from frontdesk.domain.routing import Rule
 from frontdesk.failpoints import failpoint
 from frontdesk.pipeline.deliver import Deliverer
 from frontdesk.pipeline.process import Processor
-from frontdesk.store import conversations, directory, duties, messages, stats
+from frontdesk.store import conversations, directory, duties, messages, stats, waits
 from frontdesk.store.conversations import Claim
 from frontdesk.store.database import Database
 
@@ -25,6 +25,7 @@ BATCH = 20
 MOST_IN_A_ROW = 60
 """Messages of one conversation before others have their turn."""
 GATHER_S = 0.01
+DEADLINES_S = 1
 RULES_S = 1
 ROLL_UP_INTERVAL_S = 300
 STOP_PATIENCE_S = 7
@@ -46,9 +47,11 @@ class Worker:
         sweep_interval_s: float,
         rerate_interval_s: float,
         rerate_per_minute: float,
+        announce: Callable[[], None],
         clock: Callable[[], datetime],
     ) -> None:
         self._database = database
+        self._announce = announce
         self._processor = processor
         self._deliverer = deliverer
         self._concurrency = concurrency
@@ -88,8 +91,11 @@ class Worker:
         """Work until stopped. A store that is away is waited for; what takes too long to finish is given back."""
         async with asyncio.TaskGroup() as group:
             jobs = [
-                group.create_task(job) for job in (self._rerate_regularly(), self._roll_up_regularly(), self._send())
-            ]
+                group.create_task(job)
+                for job in (
+                    self._rerate_regularly(), self._roll_up_regularly(), self._watch_deadlines(), self._send()
+                )
+            ]  # fmt: skip
             holding = group.create_task(self._hold())
             await self._claim_until_stopped()
             await self._finish(jobs)
@@ -276,6 +282,13 @@ class Worker:
             await _happens(self._stopped, within_s=self._rerate_pause_s)
         if done:
             log.info("messages_rerated", count=done)
+
+    async def _watch_deadlines(self) -> None:
+        """Tell of deadlines that come near or pass, within a second."""
+        while not await _happens(self._stopped, within_s=DEADLINES_S):
+            with _logged("deadlines"):
+                while await waits.raise_due(self._database, now=self._clock()):
+                    self._announce()
 
     async def _roll_up_regularly(self) -> None:
         # The first time also for the hours of a day in which nothing ran.

@@ -1,7 +1,7 @@
 """Taking messages in: rows, histories, contacts and places in the queue of many messages, in one transaction."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -10,7 +10,7 @@ from sqlalchemy import insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from frontdesk.domain.messages import HistoryItem, IncomingMessage, history_digests
-from frontdesk.store import events
+from frontdesk.store import events, waits
 from frontdesk.store.accounts import id_of
 from frontdesk.store.contacts import find_contacts
 from frontdesk.store.conversations import IMPORTANT_LANE, ORDINARY_LANE, wake
@@ -131,6 +131,7 @@ class Intake:
             stored = await _known(connection, [item.key for item in new])
             await events.add(connection, [_received(item, stored[item.key].id, now) for item in new])
             known |= stored
+            await _answered(connection, new, stored, now)
         results: list[Accepted] = []
         for key in keys:
             found = known[key]
@@ -155,6 +156,15 @@ def _windows(new: Sequence[_Fresh]) -> dict[int, dict[bytes, HistoryItem]]:
         item.digests = history_digests(item.message.history)
         windows[item.conversation.id].update(zip(item.digests, item.message.history, strict=True))
     return windows
+
+
+async def _answered(
+    connection: AsyncConnection, new: Sequence[_Fresh], stored: Mapping[MessageKey, Accepted], now: datetime
+) -> None:
+    """What somebody wrote on the phone answers what came before it."""
+    last = {item.conversation.id: stored[item.key].id for item in new if item.message.from_us}
+    for conversation_id, up_to in sorted(last.items()):
+        await waits.answered(connection, conversation_id, up_to=up_to, by="phone", now=now)
 
 
 async def _known(connection: AsyncConnection, keys: Sequence[MessageKey]) -> dict[MessageKey, Accepted]:

@@ -12,11 +12,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from frontdesk.domain.analysis import Analysis
 from frontdesk.domain.contacts import Identity
+from frontdesk.domain.deadlines import Deadline
 from frontdesk.domain.messages import DIGEST_BYTES, HistoryItem, IncomingMessage, Media, MessageState, Quoted, Record
 from frontdesk.domain.routing import Route
 from frontdesk.domain.usage import Usage
 from frontdesk.store import conversations as conversation_leases
-from frontdesk.store import events
+from frontdesk.store import events, waits
 from frontdesk.store.database import Database
 from frontdesk.store.tables import (
     accounts,
@@ -40,6 +41,7 @@ class Judged:
     usage: Usage
     model: str | None
     degraded_reason: str | None
+    deadline: Deadline | None = None
 
 
 UNFINISHED: tuple[MessageState, ...] = ("pending", "unrouted")
@@ -119,6 +121,7 @@ async def replace_analysis(database: Database, record: Record, judged: Judged, *
         await connection.execute(
             update(table).where(table.c.id == known.id).values(revision=known.revision + 1, **values)
         )
+        await waits.recount(connection, record.conversation_id)
         await events.add(connection, [analysed(record, judged, now)])
 
     await database.write(work)
@@ -143,6 +146,8 @@ def analysis_values(judged: Judged, spent: Usage, now: datetime) -> dict[str, An
         "rerate_due": judged.degraded_reason is not None,
         "degraded_reason": judged.degraded_reason and judged.degraded_reason[:255],
         "processed_at": now,
+        "near_at": judged.deadline and judged.deadline.near_at,
+        "due_at": judged.deadline and judged.deadline.due_at,
         "model_calls": spent.calls,
         **spent.model_dump(exclude={"calls"}),
     }
@@ -164,6 +169,7 @@ def analysed(record: Record, judged: Judged, now: datetime) -> dict[str, Any]:
             "priority_level": analysis.priority_level,
             "recommended_response_time": analysis.recommended_response_time,
             "analyser": analysis.analyser,
+            "due_at": judged.deadline and judged.deadline.due_at.isoformat(),
         },
     )
 
@@ -253,6 +259,7 @@ def _selected() -> Any:
             conversations.c.is_group,
             conversations.c.chat_key,
             analysis.c.document.label("analysis_document"),
+            analysis.c.due_at.label("response_due_at"),
             route.c.success.label("route_success"),
             route.c.agent.label("route_agent"),
             route.c.reason.label("route_reason"),
@@ -327,6 +334,7 @@ def _record(row: Row[Any], history: tuple[HistoryItem, ...], identities: tuple[I
         error=row.error,
         created_at=row.created_at,
         processed_at=row.processed_at,
+        response_due_at=row.response_due_at,
         analysis=Analysis.restore(row.analysis_document) if row.analysis_document else None,
         route=route,
     )

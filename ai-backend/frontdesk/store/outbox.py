@@ -5,15 +5,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, and_, exists, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Row, Select, and_, exists, func, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from frontdesk.domain.errors import ConflictError
 from frontdesk.domain.outgoing import ACKNOWLEDGED, OPEN_STATES, Outgoing, OutgoingState
-from frontdesk.store import duties, events
+from frontdesk.store import duties, events, waits
 from frontdesk.store.database import Database, inserted_id
 from frontdesk.store.duties import Duty, Held
 from frontdesk.store.tables import accounts, conversations, outbox, webhook_messages
+from frontdesk.store.waits import AnsweredBy
 
 SENDING = "send"
 """The duty of sending for an account is called send:<account's id>."""
@@ -93,8 +94,10 @@ async def enqueue(
             return int(known.id), False
         # The duty first: the order in which the sender locks, too.
         await duties.wake(connection, f"{SENDING}:{chat.account_id}", now=now)
+        seen = select(func.max(webhook_messages.c.id)).where(webhook_messages.c.conversation_id == chat.conversation_id)
         row = await connection.execute(
             insert(table).values(
+                answers_up_to=await connection.scalar(seen),
                 account_id=chat.account_id,
                 conversation_id=chat.conversation_id,
                 idempotency_key=key,
@@ -195,12 +198,14 @@ async def mark(
             return False
         if held is not None:
             await duties.hold(connection, duty, held)
-        known = await connection.scalar(select(table.c.state).where(table.c.id == outgoing.id).with_for_update())
-        if known not in OPEN_STATES:
+        known = (await connection.execute(_left().where(table.c.id == outgoing.id).with_for_update())).first()
+        if known is None or known.state not in OPEN_STATES:
             return False
         await connection.execute(update(table).where(table.c.id == outgoing.id).values(**changes))
         # Repeated after a commit whose answer was lost, it has happened already.
-        if known != state:
+        if known.state != state:
+            if state in ACKNOWLEDGED:
+                await _answered(connection, known, now)
             await events.add(
                 connection, [_changed(outgoing.account_id, outgoing.conversation_id, outgoing.id, state, now)]
             )
@@ -227,9 +232,7 @@ async def acknowledge(
     named = [table.c.channel_key == channel_key] if channel_key else []
     named += [table.c.channel_message_id == channel_message_id] if channel_message_id else []
 
-    wanted_row = (
-        select(table.c.id, table.c.account_id, table.c.conversation_id, table.c.state).where(or_(*named)).limit(1)
-    )
+    wanted_row = _left().where(or_(*named)).limit(1)
 
     async def work(connection: AsyncConnection) -> int | None:
         # Not joined: the lock below would be on the account, too, which every new message of it refers to.
@@ -252,6 +255,8 @@ async def acknowledge(
                 changes["sent_at"] = now
             await connection.execute(update(table).where(table.c.id == row.id).values(**changes))
             await events.add(connection, [_changed(row.account_id, row.conversation_id, row.id, state, now)])
+            if known < 0 and state != "failed":
+                await _answered(connection, row, now)
         return int(row.id)
 
     return await database.write(work)
@@ -301,6 +306,19 @@ async def waiting(database: Database) -> dict[str, int]:
         )
         found = {str(state): int(number) for state, number in rows}
     return {"queued": 0, "sending": 0, "unknown": 0, **found}
+
+
+def _left() -> Select[Any]:
+    return select(
+        outbox.c.id, outbox.c.account_id, outbox.c.conversation_id, outbox.c.state, outbox.c.answers_up_to,
+        outbox.c.is_automatic,
+    )  # fmt: skip
+
+
+async def _answered(connection: AsyncConnection, row: Row[Any], now: datetime) -> None:
+    """It has left: what was there when it was written is answered."""
+    by: AnsweredBy = "automatic" if row.is_automatic else "person"
+    await waits.answered(connection, row.conversation_id, up_to=row.answers_up_to or 0, by=by, now=now)
 
 
 def _new_channel_key() -> str:

@@ -16,11 +16,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from frontdesk.domain.messages import Record
 from frontdesk.domain.routing import Route
-from frontdesk.store import events, leases, messages
+from frontdesk.store import events, leases, messages, waits
 from frontdesk.store.conversations import Claim
 from frontdesk.store.database import Database
 from frontdesk.store.messages import UNFINISHED, Judged
 from frontdesk.store.tables import agent_routing, analytics_results, conversations, webhook_messages
+from frontdesk.store.waits import Wanted
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -149,7 +150,21 @@ async def _store_analyses(connection: AsyncConnection, steps: Sequence[Analysed]
         for step in steps
     ]
     await connection.execute(insert(analytics_results), rows)
+    await waits.begin(connection, [wanted for step in steps if (wanted := _wanted(step)) is not None])
     await events.add(connection, [messages.analysed(step.record, step.judged, now) for step in steps])
+
+
+def _wanted(step: Analysed) -> Wanted | None:
+    record, deadline = step.record, step.judged.deadline
+    if deadline is None:
+        return None
+    return Wanted(
+        account_id=record.account_id,
+        conversation_id=record.conversation_id,
+        message_id=record.id,
+        since=record.waits_since,
+        deadline=deadline,
+    )
 
 
 async def _store_ends(connection: AsyncConnection, steps: Sequence[Routed | Failed], now: datetime) -> None:

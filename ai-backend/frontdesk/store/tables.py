@@ -1,25 +1,18 @@
 """The schema, once: ``schema.sql`` and the migrations are proven equal to it.
 
-Text is utf8mb4 with a binary collation, since MariaDB's default takes any two emoji for equal. Ids from outside are bytes
-(VARBINARY), since even the binary collation ignores trailing spaces. Times are naive UTC with microseconds. JSON is
-text, parsed in Python, since MySQL and MariaDB disagree about it.
+Text is utf8mb4 with a binary collation, since MariaDB's default takes any two emoji for equal. JSON is text, parsed in
+Python, since MySQL and MariaDB disagree about it.
 """
-
-from datetime import UTC, datetime
-from typing import Any
 
 from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
     Date,
-    DateTime,
-    Dialect,
     Float,
     ForeignKey,
     Index,
     Integer,
-    LargeBinary,
     MetaData,
     SmallInteger,
     String,
@@ -27,72 +20,15 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
 )  # fmt: skip
-from sqlalchemy.dialects import mysql
 from sqlalchemy.schema import SchemaItem
-from sqlalchemy.types import TypeDecorator, TypeEngine
+
+from frontdesk.store.columns import BigId, Digests, Id, LongText, Moment
 
 COLLATION = "utf8mb4_bin"
 
 metadata = MetaData(
     naming_convention={"ix": "ix_%(table_name)s_%(column_0_N_name)s", "uq": "uq_%(table_name)s_%(column_0_N_name)s"}
 )
-
-
-class Id(TypeDecorator[str]):
-    """A text that identifies something, compared byte by byte: str in Python, VARBINARY of UTF-8 in the store."""
-
-    impl = LargeBinary
-    cache_ok = True
-
-    def __init__(self, length: int = 255) -> None:
-        super().__init__()
-        self.length = length
-
-    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
-        """VARBINARY on MySQL, BLOB on SQLite."""
-        is_mysql = dialect.name in {"mysql", "mariadb"}
-        return dialect.type_descriptor(mysql.VARBINARY(self.length) if is_mysql else LargeBinary())
-
-    def process_bind_param(self, value: str | None, dialect: Dialect) -> Any:  # noqa: ARG002
-        """Text to bytes."""
-        return None if value is None else value.encode()
-
-    def process_result_value(self, value: Any, dialect: Dialect) -> str | None:  # noqa: ARG002
-        """Bytes to text."""
-        return None if value is None else bytes(value).decode("utf-8", "replace")
-
-
-class Moment(TypeDecorator[datetime]):
-    """An aware moment in Python, naive UTC with microseconds in the store."""
-
-    impl = DateTime
-    cache_ok = True
-
-    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
-        """DATETIME(6) on MySQL."""
-        is_mysql = dialect.name in {"mysql", "mariadb"}
-        return dialect.type_descriptor(mysql.DATETIME(fsp=6) if is_mysql else DateTime())
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:  # noqa: ARG002
-        """To naive UTC; a naive moment is an error."""
-        if value is None:
-            return None
-        if value.tzinfo is None:
-            raise ValueError("a naive moment cannot be stored")
-        return value.astimezone(UTC).replace(tzinfo=None)
-
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
-        """To aware UTC."""
-        return None if value is None else value.replace(tzinfo=UTC)
-
-
-BigId = BigInteger().with_variant(Integer, "sqlite")
-LongText = Text().with_variant(mysql.MEDIUMTEXT(), "mysql", "mariadb")
-
-
-def Digests(length: int) -> TypeEngine[bytes]:  # noqa: N802 (a type)
-    """Raw bytes of at most this length."""
-    return LargeBinary(length).with_variant(mysql.VARBINARY(length), "mysql", "mariadb")
 
 
 def _table(name: str, *parts: SchemaItem) -> Table:
@@ -140,6 +76,8 @@ conversations = _table(
     Column("claimed_version", BigInteger, nullable=False),
     Column("owner", Digests(16)),
     Column("ready_at", Moment),
+    # The last message that was there when somebody of ours wrote; null where nobody has.
+    Column("answered_up_to", BigInteger),
     UniqueConstraint("account_id", "chat_key"),
     Index("ix_conversations_lane_ready_at", "lane", "ready_at"),
 )
@@ -216,6 +154,9 @@ analytics_results = _table(
     Column("cost_micro_usd", BigInteger, nullable=False),
     Column("latency_ms", Integer, nullable=False),
     Column("processed_at", Moment, nullable=False, index=True),
+    # In business time; null where no answer is needed.
+    Column("near_at", Moment),
+    Column("due_at", Moment),
     Index("ix_analytics_results_rerate_due_id", "rerate_due", "id"),
 )
 
@@ -290,6 +231,8 @@ outbox = _table(
     Column("queued_at", Moment, nullable=False),
     Column("sent_at", Moment),
     Column("changed_at", Moment, nullable=False),
+    # The last message of the conversation when it was written: what came later it does not answer.
+    Column("answers_up_to", BigInteger),
     UniqueConstraint("account_id", "idempotency_key"),
     UniqueConstraint("channel_key"),
     Index("ix_outbox_state_id", "state", "id"),
@@ -362,6 +305,42 @@ attachments = _table(
     Column("mimetype", String(128), nullable=False),
     Column("filename", String(255)),
     Column("created_at", Moment, nullable=False),
+)
+
+# Somebody waits for an answer: from the first message that needs one until we wrote. ``is_open`` is true or null, so that a
+# conversation has one open wait at most and any number of ended ones.
+waits = _table(
+    "waits",
+    Column("id", BigId, primary_key=True),
+    Column("account_id", Integer, ForeignKey("accounts.id"), nullable=False),
+    Column("conversation_id", BigId, ForeignKey("conversations.id"), nullable=False),
+    Column("first_message_id", BigId, ForeignKey("webhook_messages.id"), nullable=False),
+    # The one whose answer is due first.
+    Column("message_id", BigId, ForeignKey("webhook_messages.id"), nullable=False),
+    Column("is_open", Boolean(create_constraint=False)),
+    # Whether the conversation had been at rest: the answer is the first one then.
+    Column("is_first", Boolean(create_constraint=False), nullable=False),
+    Column("began_at", Moment, nullable=False),
+    Column("near_at", Moment, nullable=False),
+    Column("due_at", Moment, nullable=False),
+    # When its deadline is to be looked at: as it comes near, as it passes, never again.
+    Column("look_at", Moment, index=True),
+    Column("ended_at", Moment, index=True),
+    Column("answered_by", String(16)),
+    UniqueConstraint("conversation_id", "is_open"),
+    Index("ix_waits_is_open_due_at", "is_open", "due_at"),
+)
+
+# What a conversation was about, from the first message that needed an answer until somebody said that it is done.
+episodes = _table(
+    "episodes",
+    Column("id", BigId, primary_key=True),
+    Column("account_id", Integer, ForeignKey("accounts.id"), nullable=False),
+    Column("conversation_id", BigId, ForeignKey("conversations.id"), nullable=False),
+    Column("is_open", Boolean(create_constraint=False)),
+    Column("began_at", Moment, nullable=False),
+    Column("ended_at", Moment, index=True),
+    UniqueConstraint("conversation_id", "is_open"),
 )
 
 counters = _table(

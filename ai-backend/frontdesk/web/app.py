@@ -7,7 +7,17 @@ from aiohttp import web
 
 from frontdesk import telemetry
 from frontdesk.web import pages
-from frontdesk.web.api import connections, connector, happenings, health, media, reading, sending, webhook
+from frontdesk.web.api import (
+    connections,
+    connector,
+    conversations,
+    happenings,
+    health,
+    media,
+    reading,
+    sending,
+    webhook,
+)
 from frontdesk.web.desk import DESK, Desk
 from frontdesk.web.problems import Handler, problems_middleware
 
@@ -41,6 +51,9 @@ def build_app(desk: Desk) -> web.Application:
     app.router.add_post("/webhook", webhook.receive)
     app.router.add_get("/messages", reading.latest_messages)
     app.router.add_get(r"/messages/{id:\d{1,20}}", reading.one_message)
+    app.router.add_get("/conversations", conversations.waiting)
+    app.router.add_get(r"/conversations/{id:\d{1,20}}", conversations.one)
+    app.router.add_patch(r"/conversations/{id:\d{1,20}}", conversations.change)
     app.router.add_post(r"/conversations/{id:\d{1,20}}/messages", sending.write_to_conversation)
     app.router.add_get(r"/outbox/{id:\d{1,20}}", sending.one_outgoing)
     app.router.add_post("/outbox/acknowledgements", sending.acknowledge)

@@ -11,6 +11,7 @@ from frontdesk.domain.changes import Attachment, MessageChange
 from frontdesk.domain.events import Event
 from frontdesk.domain.messages import Media, Quoted, Record
 from frontdesk.domain.outgoing import Outgoing
+from frontdesk.store.inbox import Conversation
 
 
 class RoutingDocument(BaseModel):
@@ -86,6 +87,7 @@ class MessageDocument(ResultDocument):
     error: str | None
     chat_time: datetime
     created_at: datetime
+    response_due_at: datetime | None = Field(description="Until when it is to be answered; null where it need not be")
     history: list[dict[str, Any]]
 
 
@@ -147,6 +149,52 @@ class OutgoingDocument(BaseModel):
     sent_at: datetime | None
 
 
+class WaitDocument(BaseModel):
+    """Somebody waits for an answer. Message and analysis are those whose answer is due first."""
+
+    since: datetime
+    due_at: datetime
+    is_near: bool = Field(description="80% of the time has passed")
+    is_overdue: bool
+    message_id: int = Field(description="Its database_id")
+    text: str
+    analysis: Analysis
+
+
+class ConversationDocument(BaseModel):
+    """A chat, and who waits in it."""
+
+    conversation_id: int
+    account: str
+    title: str
+    is_group: bool
+    is_important: bool
+    contact_id: int | None
+    created_at: datetime
+    last_message_at: datetime
+    waiting: WaitDocument | None = Field(description="null where nobody waits for an answer")
+
+
+class ConversationsDocument(BaseModel):
+    """Conversations in which somebody waits, the first due first; ask again with ``after`` = ``next`` for more."""
+
+    conversations: list[ConversationDocument]
+    next: str | None
+
+
+class AnswersDocument(BaseModel):
+    """How answering went in the last 24 hours, and who waits now."""
+
+    open: int = Field(description="Conversations in which somebody waits")
+    overdue: int = Field(description="Those of them whose deadline has passed")
+    answered: int
+    in_time: int
+    share_in_time: float | None
+    response_seconds: dict[str, float | None] = Field(description="From the first message that waited: p50, p90, p99")
+    first_response_seconds: dict[str, float | None] = Field(description="Of conversations that began")
+    resolution_seconds: dict[str, float | None] = Field(description="Until somebody said that it is done")
+
+
 class EventsDocument(BaseModel):
     """Events in the order of their numbers; ask again with ``after`` = ``last``."""
 
@@ -174,6 +222,7 @@ class StatsDocument(BaseModel):
     cost_usd: float
     waiting: dict[str, int] = Field(description="Of any age: pending, unrouted, failed, to_rerate")
     outbox: dict[str, int] = Field(description="Of any age: queued, sending, unknown")
+    answers: AnswersDocument
 
 
 def result_of(record: Record) -> ResultDocument:
@@ -205,6 +254,18 @@ def outgoing_of(outgoing: Outgoing) -> OutgoingDocument:
         due_at=outgoing.due_at,
         created_at=outgoing.created_at,
         sent_at=outgoing.sent_at,
+    )
+
+
+def conversation_of(conversation: Conversation, *, now: datetime) -> ConversationDocument:
+    """A conversation as the API shows it."""
+    wait = conversation.wait
+    waiting = None
+    if wait is not None:
+        known = wait.model_dump(exclude={"near_at"})
+        waiting = WaitDocument(is_near=wait.near_at <= now, is_overdue=wait.due_at <= now, **known)
+    return ConversationDocument(
+        conversation_id=conversation.id, waiting=waiting, **conversation.model_dump(exclude={"id", "wait"})
     )
 
 
@@ -246,6 +307,7 @@ def message_of(
         error=record.error,
         chat_time=message.sent_at,
         created_at=record.created_at,
+        response_due_at=record.response_due_at,
         history=[
             {
                 "sender": item.sender,

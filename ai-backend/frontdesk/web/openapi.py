@@ -11,6 +11,7 @@ from frontdesk.channels.whatsapp_web import WebhookPayload
 from frontdesk.web import documents
 from frontdesk.web.api.connections import ConnectionsDocument, PairingDraft
 from frontdesk.web.api.connector import ChangeDraft, SessionDraft
+from frontdesk.web.api.conversations import ConversationDraft
 from frontdesk.web.api.sending import Acknowledgement, OutgoingMessageDraft
 
 # Every document of that module is described: one that is added there needs no second mention.
@@ -94,6 +95,7 @@ def document() -> dict[str, Any]:
             (ChangeDraft, "validation"),
             (SessionDraft, "validation"),
             (PairingDraft, "validation"),
+            (ConversationDraft, "validation"),
             (ConnectionsDocument, "serialization"),
             *((model, "serialization") for model in _ANSWERS),
         ],
@@ -202,6 +204,44 @@ def document() -> dict[str, Any]:
                 parameters=[identifier],
                 **secured,
             ),
+            "/conversations": _get(
+                "Where somebody waits for an answer, the first due first",
+                {
+                    "200": _json(documents.ConversationsDocument, "Whom to answer first"),
+                    "422": _problem("The query does not fit"),
+                    **UNAUTHENTICATED,
+                },
+                parameters=[limit, {"name": "after", "in": "query", "schema": {"type": "string"}}],
+                **secured,
+            ),
+            "/conversations/{id}": {
+                **_get(
+                    "One conversation, and who waits in it",
+                    {
+                        "200": _json(documents.ConversationDocument, "The conversation"),
+                        "404": _problem("There is no such conversation"),
+                        **UNAUTHENTICATED,
+                    },
+                    parameters=[conversation],
+                    **secured,
+                ),
+                "patch": {
+                    "summary": "Say that a conversation is done",
+                    "parameters": [conversation],
+                    "requestBody": _body("ConversationDraft"),
+                    "responses": {
+                        "200": _json(documents.ConversationDocument, "The conversation"),
+                        "400": _problem("Not JSON"),
+                        "404": _problem("There is no such conversation"),
+                        "413": _problem("The body is too large"),
+                        "415": _problem("The body is not UTF-8"),
+                        "422": _problem("The body does not fit the contract"),
+                        **UNAUTHENTICATED,
+                        **UNAVAILABLE,
+                    },
+                    **secured,
+                },
+            },
             "/conversations/{id}/messages": {"post": writing},
             "/outbox/{id}": _get(
                 "A message of ours and what became of it",

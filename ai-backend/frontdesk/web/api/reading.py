@@ -1,7 +1,7 @@
 """Messages and figures, for those who have a key."""
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from statistics import quantiles
 
 from aiohttp import web
@@ -9,10 +9,10 @@ from aiohttp import web
 from frontdesk import telemetry
 from frontdesk.domain.errors import NotFoundError
 from frontdesk.domain.messages import Record
-from frontdesk.store import changes, messages, outbox, stats
+from frontdesk.store import changes, messages, outbox, stats, waits
 from frontdesk.web.api.bodies import MAX_ID, whole_number
 from frontdesk.web.desk import DESK, Desk
-from frontdesk.web.documents import MessageDocument, MessagesDocument, StatsDocument, message_of
+from frontdesk.web.documents import AnswersDocument, MessageDocument, MessagesDocument, StatsDocument, message_of
 
 DEFAULT_LIMIT = 50
 MAX_LIMIT = 200
@@ -96,6 +96,21 @@ async def day_of(desk: Desk) -> StatsDocument:
         cost_usd=spent.cost_micro_usd / 1e6,
         waiting=await stats.waiting(desk.database),
         outbox=await outbox.waiting(desk.database),
+        answers=await _answers(desk, since),
+    )
+
+
+async def _answers(desk: Desk, since: datetime) -> AnswersDocument:
+    found = await waits.figures(desk.database, since=since, now=desk.clock())
+    return AnswersDocument(
+        open=found.open,
+        overdue=found.overdue,
+        answered=found.answered,
+        in_time=found.in_time,
+        share_in_time=round(found.in_time / found.answered, 4) if found.answered else None,
+        response_seconds=percentiles(list(found.responses)),
+        first_response_seconds=percentiles(list(found.first_responses)),
+        resolution_seconds=percentiles(list(found.resolutions)),
     )
 
 
@@ -107,6 +122,8 @@ async def metrics(request: web.Request) -> web.Response:
     oldest = await stats.oldest_waiting(desk.database)
     telemetry.set_oldest((desk.clock() - oldest).total_seconds() if oldest else 0)
     telemetry.set_outbox(await outbox.waiting(desk.database))
+    answers = await waits.figures(desk.database, since=desk.clock(), now=desk.clock())
+    telemetry.set_unanswered(answers.open, answers.overdue)
     telemetry.set_breakers({"model": desk.assessor.is_degraded, **desk.dispatcher.left_alone()})
     return web.Response(body=telemetry.exposition(), headers={"Content-Type": telemetry.CONTENT_TYPE_LATEST})
 

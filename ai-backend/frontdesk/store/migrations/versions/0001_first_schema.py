@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from frontdesk.store.tables import BigId, Digests, Id, LongText, Moment
+from frontdesk.store.columns import BigId, Digests, Id, LongText, Moment
 
 revision = "0001"
 down_revision = None

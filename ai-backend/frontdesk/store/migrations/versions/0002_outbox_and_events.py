@@ -3,8 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
+from frontdesk.store.columns import BigId, Digests, Id, LongText, Moment
 from frontdesk.store.migrations.steps import add_column, add_index, add_table
-from frontdesk.store.tables import BigId, Digests, Id, LongText, Moment
 
 revision = "0002"
 down_revision = "0001"
