@@ -172,6 +172,17 @@ async def test_what_crossed_the_answer_goes_on_waiting(front: Front) -> None:
     assert wait.due_at == crossed_at + timedelta(hours=1)
 
 
+async def test_what_was_written_before_anybody_waited_answers_nobody(front: Front) -> None:
+    """It is not counted as an answer in no time either."""
+    await front.receive(None)
+    await front.write()
+    await front.receive(SOON)
+    before = await front.wait()
+    await front.leave()
+    assert await front.wait() == before
+    assert (await front.figures()).answered == 0
+
+
 async def test_what_was_typed_on_the_phone_is_an_answer(front: Front) -> None:
     """Also to a message that is judged only after it."""
     await front.receive(SOON, judged=False)
