@@ -8,6 +8,8 @@ import { Surroundings } from './surroundings.js'
 const REMEMBERED = 20_000
 /** The library gives up sooner; what is not decrypted by then is told as it is. */
 const UNDECRYPTED_S = 25
+/** So long a message waits for its chat to be looked through while there is no connection, and not longer. */
+const HELD_MS = 120_000
 const ALONE = { chat: undefined, contact: undefined, ids: undefined, history: [] }
 
 /**
@@ -28,6 +30,7 @@ const ALONE = { chat: undefined, contact: undefined, ids: undefined, history: []
  * @property {import('whatsapp-web.js').Message} message
  * @property {Promise<string | null>} kept its name in the spool; null where it is not wanted
  * @property {boolean} held
+ * @property {NodeJS.Timeout} [waits] the session broke while its chat was looked through: the next look takes it up
  */
 
 /** @typedef {import('./spool.js').Entry} Entry */
@@ -62,14 +65,15 @@ export class Intake {
     this.release()
   }
 
-  /** Let go what an earlier run left undecided. */
+  /** Let go what waits for its chat to be looked through, of this run and of an earlier one. */
   release () {
-    for (const chat of this.undecided) this.#enqueue(chat, () => this.#releaseLeft(chat))
+    for (const chat of this.undecided) this.#enqueue(chat, () => this.#releaseHeld(chat))
   }
 
-  /** @returns {string[]} the chats in which an earlier run left something undecided */
+  /** @returns {string[]} the chats in which something waits */
   get undecided () {
-    return [...this.#left.keys()]
+    const waiting = [...this.#pending.values()].filter(({ waits }) => waits).map(({ message }) => chatOf(message))
+    return [...new Set([...this.#left.keys(), ...waiting])]
   }
 
   /**
@@ -87,12 +91,36 @@ export class Intake {
       const change = decrypted(message)
       return this.change(chat, change, client).then(() => this.#options.attach(/** @type {any} */ ({ ...change, chat_id: chat })))
     }
-    if (!this.#begin(message, id, chat, this.#hasGap(chat))) return Promise.resolve()
+    const hasGap = this.#hasGap(chat)
+    if (!this.#begin(message, id, chat, hasGap)) return Promise.resolve()
+    const connection = this.#caughtUp
     return this.#enqueue(chat, async () => {
-      if (this.#hasGap(chat) && !this.#failed.has(chat)) await this.#catchUp(chat, client)
-      // The catch-up may have met it in its place.
+      if (hasGap && !await this.#isLookedThrough(chat, client, connection)) return this.#wait(id, chat)
+      // The look may have met it in its place.
       await this.#finish(id, (pending) => this.#around(pending.message, client))
     })
+  }
+
+  /**
+   * Whether nothing that is missed can come before a message that was held; where nobody can tell, too.
+   * @param {string} chat
+   * @param {any} client
+   * @param {Set<string> | null} connection the one that told of it
+   */
+  async #isLookedThrough (chat, client, connection) {
+    if (connection === this.#caughtUp && this.#hasGap(chat) && !this.#failed.has(chat) && await this.#catchUp(chat, client)) return true
+    return connection === this.#caughtUp || !this.#hasGap(chat)
+  }
+
+  /**
+   * The session broke: what came before it is found with the next connection.
+   * @param {string} id
+   * @param {string} chat
+   */
+  #wait (id, chat) {
+    const pending = this.#pending.get(id)
+    if (!pending) return
+    pending.waits = setTimeout(() => this.#enqueue(chat, () => this.#releaseHeld(chat)), HELD_MS).unref()
   }
 
   /**
@@ -152,6 +180,7 @@ export class Intake {
       if (kind === 'message') this.#remember(id)
       this.#enqueue(chat, () => this.#letGo(name))
     }
+    if (this.#left.size) setTimeout(() => this.release(), HELD_MS).unref()
   }
 
   /** @returns {boolean} whether something is being captured */
@@ -228,6 +257,7 @@ export class Intake {
     const pending = this.#pending.get(id)
     if (!pending) return
     this.#pending.delete(id)
+    clearTimeout(pending.waits)
     const { message, held } = pending
     const chat = chatOf(message)
     let name = await pending.kept
@@ -279,31 +309,34 @@ export class Intake {
         const around = { ...known, history: [...earlier, ...messages.slice(0, index)] }
         await this.#finish(id, async (pending) => isGroup(chat) ? { ...around, ...await this.#surroundings.who(client, pending.message) } : around)
       }
-      await this.#releaseLeft(chat)
+      await this.#releaseHeld(chat)
       // What is not decrypted yet is looked for again.
       for (const message of messages.filter(isDecided)) cursors.advance(chat, messageId(/** @type {any} */ (message.id)), message.timestamp)
     } catch (error) {
       // What is missed stays unknown to the cursor: the next look finds it.
       log.warn({ reason: error }, 'not_caught_up')
-      this.#failed.add(chat)
+      // Of a connection that is gone it says nothing about the next one.
+      if (caughtUp === this.#caughtUp) this.#failed.add(chat)
       return false
     }
-    this.#failed.delete(chat)
+    if (caughtUp === this.#caughtUp) this.#failed.delete(chat)
     caughtUp?.add(chat)
     return true
   }
 
   /**
-   * What an earlier run left undecided and the page does not tell of any more.
+   * What an earlier run or connection held back and the page does not tell of any more.
    * @param {string} chat
    */
-  async #releaseLeft (chat) {
+  async #releaseHeld (chat) {
+    const waiting = [...this.#pending].filter(([, { message, waits }]) => waits && chatOf(message) === chat)
     const left = this.#left.get(chat)
     this.#left.delete(chat)
     for (const [id, name] of left ?? []) {
       if (id !== name && !this.#remember(id)) await this.#options.delivery.drop(name)
       else await this.#letGo(name)
     }
+    for (const [id] of waiting) await this.#finish(id, async () => ALONE)
   }
 
   /**

@@ -28,8 +28,6 @@ import { within } from './within.js'
 
 const STOP_PATIENCE_MS = 3000
 const TIDY_MS = 24 * 3600 * 1000
-/** What an earlier run held back waits so long for a connection, and not longer. */
-const HELD_MS = 120_000
 /** A page can lose WhatsApp without a word: so often it is looked whether something was missed. */
 const LOOK_AGAIN_MS = 5 * 60_000
 const RETRY_MS = 30_000
@@ -124,7 +122,6 @@ async function serve (settings) {
   groups.start()
   intake.resume(await delivery.leftBehind())
   media.resume()
-  setTimeout(() => intake.release(), HELD_MS).unref()
   session.start()
 
   let stopping = false

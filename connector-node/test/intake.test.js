@@ -285,6 +285,51 @@ test('a chat that cannot be looked through holds nothing back, and is looked thr
   assert.deepEqual(said(accepted), ['live', 'missed'])
 })
 
+test('a message whose chat was being looked through when the connection broke keeps its place', async () => {
+  const both = [written('missed', 10), written('live', 11)]
+  let looks = 0
+  const world = stage({}, { missed: () => { if (looks++) return { earlier: [], messages: both }; world.intake.open(); throw new Error('the browser has ended') } })
+  const { intake, accepted, spool } = world
+  intake.open()
+  await intake.take(both[1], client('Ada'))
+  assert.deepEqual(said(accepted), [])
+  assert.equal(spool.size, 1, 'it is on disk')
+  assert.deepEqual(intake.undecided, [CHAT])
+  await intake.take(written('later', 12), client('Ada'))
+  assert.deepEqual(said(accepted), ['missed', 'live', 'later'])
+  assert.deepEqual(intake.undecided, [])
+  assert.equal(spool.size, 0)
+})
+
+test('a message that was taken in before the connection broke asks nobody, and spoils nothing for the next one', async () => {
+  let looks = 0
+  let answer = () => {}
+  const slow = { ...client('Ada'), getChatById: () => new Promise((resolve) => { answer = () => resolve({ name: 'Ada', fetchMessages: async () => [] }) }) }
+  const { intake, accepted } = stage({ callTimeoutMs: 5000 }, { missed: () => { looks += 1; return { earlier: [], messages: [written('missed', 12)] } } })
+  const taken = [intake.take(written('one', 10), slow), intake.take(written('two', 11), client('Ada'))]
+  await new Promise((resolve) => setImmediate(resolve))
+  intake.open()
+  answer()
+  await Promise.all(taken)
+  assert.deepEqual([looks, said(accepted)], [0, ['one', 'two']])
+  await intake.take(written('three', 13), client('Ada'))
+  assert.deepEqual([looks, said(accepted)], [1, ['one', 'two', 'missed', 'three']])
+})
+
+test('what waits for a connection that does not come is let go after a while', async ({ mock }) => {
+  mock.timers.enable({ apis: ['setTimeout'] })
+  const world = stage({}, { missed: () => { world.intake.open(); throw new Error('the browser has ended') } })
+  const { intake, accepted } = world
+  intake.open()
+  await intake.take(written('live', 11), client('Ada'))
+  mock.timers.tick(60_000)
+  await intake.idle()
+  assert.deepEqual(said(accepted), [])
+  mock.timers.tick(60_000)
+  await intake.idle()
+  assert.deepEqual(said(accepted), ['live'])
+})
+
 test('what was held back when the process died keeps its place behind what was missed', async () => {
   const both = [written('missed', 10), written('live', 11)]
   const never = new Promise(() => {})
