@@ -233,6 +233,36 @@ CREATE INDEX ix_outbox_conversation_id_state_id ON outbox (conversation_id, stat
 
 CREATE INDEX ix_outbox_state_id ON outbox (state, id);
 
+CREATE TABLE tasks (
+	id BIGINT NOT NULL AUTO_INCREMENT,
+	account_id INTEGER,
+	conversation_id BIGINT,
+	contact_id BIGINT,
+	title VARCHAR(255) NOT NULL,
+	description MEDIUMTEXT NOT NULL,
+	type VARCHAR(16) NOT NULL,
+	priority SMALLINT NOT NULL,
+	due_at DATETIME(6),
+	is_all_day BOOL NOT NULL,
+	tags TEXT NOT NULL,
+	assignee VARCHAR(64),
+	status VARCHAR(16) NOT NULL,
+	source VARCHAR(16) NOT NULL,
+	created_at DATETIME(6) NOT NULL,
+	changed_at DATETIME(6) NOT NULL,
+	done_at DATETIME(6),
+	PRIMARY KEY (id),
+	FOREIGN KEY(account_id) REFERENCES accounts (id),
+	FOREIGN KEY(conversation_id) REFERENCES conversations (id),
+	FOREIGN KEY(contact_id) REFERENCES contacts (id)
+)ENGINE=InnoDB CHARSET=utf8mb4 COLLATE utf8mb4_bin;
+
+CREATE INDEX ix_tasks_contact_id ON tasks (contact_id);
+
+CREATE INDEX ix_tasks_conversation_id_status ON tasks (conversation_id, status);
+
+CREATE INDEX ix_tasks_status_due_at ON tasks (status, due_at);
+
 CREATE TABLE webhook_messages (
 	id BIGINT NOT NULL AUTO_INCREMENT,
 	account_id INTEGER NOT NULL,
@@ -329,6 +359,17 @@ CREATE INDEX ix_analytics_results_processed_at ON analytics_results (processed_a
 
 CREATE INDEX ix_analytics_results_rerate_due_id ON analytics_results (rerate_due, id);
 
+CREATE TABLE task_messages (
+	message_id BIGINT NOT NULL,
+	position SMALLINT NOT NULL,
+	task_id BIGINT NOT NULL,
+	PRIMARY KEY (message_id, position),
+	FOREIGN KEY(message_id) REFERENCES webhook_messages (id),
+	FOREIGN KEY(task_id) REFERENCES tasks (id)
+)ENGINE=InnoDB CHARSET=utf8mb4 COLLATE utf8mb4_bin;
+
+CREATE INDEX ix_task_messages_task_id ON task_messages (task_id);
+
 CREATE TABLE waits (
 	id BIGINT NOT NULL AUTO_INCREMENT,
 	account_id INTEGER NOT NULL,
@@ -362,4 +403,4 @@ CREATE TABLE alembic_version (
 	PRIMARY KEY (version_num)
 );
 
-INSERT INTO alembic_version (version_num) VALUES ('0004');
+INSERT INTO alembic_version (version_num) VALUES ('0005');

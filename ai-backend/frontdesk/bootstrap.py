@@ -345,6 +345,7 @@ async def backend(settings: Settings, *, clock: Clock | None = None) -> AsyncIte
             feed=built.feed,
             gate=Gate(api_token=settings.api_token, accounts=settings.accounts),
             clock=built.clock,
+            zone_of=lambda account: built.business.calendar_of(account or "").zone,
             business_name=built.business.name,
         )
         if settings.embedded_worker:

@@ -246,7 +246,16 @@ async def test_agents_answer_through_the_model_with_typed_actions(start_desk: De
     assert openai.paths() == ["/decisions", "/responses", "/responses"]
     assert response["reply"] == "Your order is on its way."
     assert response["answered_by"] == "gpt-6.1-terra"
-    assert response["actions"] == [{"type": "create_task", "title": "Track order", "priority": 2}]
+    proposed = {
+        "type": "create_task",
+        "title": "Track order",
+        "priority": 2,
+        "kind": "order",
+        "due": "",
+        "tags": [],
+        "updates": None,
+    }
+    assert response["actions"] == [proposed]
 
 
 async def test_every_call_carries_its_idempotency_key(start_desk: DeskFactory, openai: FakeOpenAI) -> None:

@@ -47,7 +47,9 @@ class FakeOpenAI:
         self.draft: dict[str, Any] = {
             "reply": "Your order is on its way.",
             "confidence": 0.9,
-            "actions": [{"type": "create_task", "text": "Track order", "number": 2}],
+            "actions": [
+                {"type": "create_task", "text": "Track order", "number": 2, "kind": "order", "due": "", "updates": 0}
+            ],
         }
         self.refused: set[str] = set()
         self.failure: Callable[[str], web.StreamResponse | None] = lambda _: None

@@ -11,6 +11,7 @@ from typing import Any
 
 from frontdesk.domain.agents import Action, AgentReply, AgentRequest, CreateTask, HandOff
 from frontdesk.domain.business import Business
+from frontdesk.domain.tasks import TASK_TYPES, TaskType
 from frontdesk.domain.text import shorten
 from frontdesk.domain.words import fold
 
@@ -83,13 +84,21 @@ def _actions(request: AgentRequest) -> list[Action]:
     if analysis.needs_task:
         title = shorten(analysis.summary or request.message, 120) or analysis.category
         # Urgency 10 is priority 1, urgency 1 is priority 5.
-        actions.append(CreateTask(type="create_task", title=title, priority=5 - (analysis.urgency_score - 1) // 2))
+        priority = 5 - (analysis.urgency_score - 1) // 2
+        actions.append(CreateTask(type="create_task", title=title, priority=priority, kind=_kind(request.message)))
     if analysis.needs_human or request.is_vip:
         reason = "important sender" if request.is_vip else f"{analysis.category}, urgency {analysis.urgency_score}"
         actions.append(HandOff(type="hand_off", reason=reason))
     return actions
 
 
+def _kind(text: str) -> TaskType:
+    folded = fold(text)
+    words = _texts()["kinds"]
+    return next((kind for kind in TASK_TYPES if any(fold(word) in folded for word in words.get(kind, ()))), "other")
+
+
 def _phrases(language: str) -> dict[str, str]:
     texts = _texts()
-    return texts.get(language.split("-", maxsplit=1)[0].lower(), texts["en"]) if language != "topics" else texts["en"]
+    known = language.split("-", maxsplit=1)[0].lower()
+    return texts[known] if known in texts and known not in {"topics", "kinds"} else texts["en"]

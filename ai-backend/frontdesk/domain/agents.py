@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from frontdesk.domain.analysis import Analysis, Category
+from frontdesk.domain.tasks import LONGEST_TAG, LONGEST_TITLE, MOST_TAGS, TaskType
 from frontdesk.domain.usage import Usage
 
 PROTOCOL = 1
@@ -42,8 +43,12 @@ class CreateTask(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     type: Literal["create_task"]
-    title: str = Field(max_length=200)
+    title: str = Field(max_length=LONGEST_TITLE)
     priority: int = Field(default=3, ge=1, le=5, description="1 is the most important")
+    kind: TaskType = "other"
+    due: str = Field(default="", max_length=200, description="When, in the words of the message")
+    tags: tuple[Annotated[str, Field(max_length=LONGEST_TAG)], ...] = Field(default=(), max_length=MOST_TAGS)
+    updates: int | None = Field(default=None, description="The open task that the message repeats or changes")
 
 
 class ScheduleFollowUp(BaseModel):
@@ -77,6 +82,16 @@ class Tag(BaseModel):
 Action = Annotated[CreateTask | ScheduleFollowUp | HandOff | Tag, Field(discriminator="type")]
 
 
+class OpenTask(BaseModel):
+    """Something that is to be done for this chat already."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    id: int
+    title: str
+    kind: TaskType
+
+
 class Turn(BaseModel):
     """One line of the chat that an agent sees."""
 
@@ -100,6 +115,7 @@ class AgentRequest(BaseModel):
     chat_name: str = ""
     is_vip: bool = False
     history: tuple[Turn, ...] = ()
+    open_tasks: tuple[OpenTask, ...] = ()
     analysis: Analysis
 
 

@@ -1,5 +1,6 @@
 """An agent's answer by a model: a typed draft with typed actions."""
 
+import json
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -8,6 +9,7 @@ from frontdesk.domain.agents import Action, AgentReply, AgentRequest, CreateTask
 from frontdesk.domain.business import Business
 from frontdesk.domain.messages import HistoryItem
 from frontdesk.domain.ports import Subject
+from frontdesk.domain.tasks import TaskType
 from frontdesk.domain.text import shorten
 from frontdesk.model.client import ModelClient
 from frontdesk.model.transcript import INSTRUCTIONS, transcript
@@ -24,6 +26,9 @@ class DraftedAction(BaseModel):
     type: Literal["create_task", "schedule_follow_up", "hand_off", "tag"]
     text: str = Field(description="The task's title, the reason, or the label")
     number: int = Field(description="create_task: priority 1 (most important) to 5; schedule_follow_up: hours; else 0")
+    kind: TaskType = Field(description="create_task: what is to be done; else other")
+    due: str = Field(description="create_task: when it is wanted, in the very words of the message; else empty")
+    updates: int = Field(description="create_task: the id of the open task that the message repeats or changes; else 0")
 
 
 class Draft(BaseModel):
@@ -55,7 +60,7 @@ async def draft(
     )
     answer, usage = await client.structured(
         model=model,
-        instructions=f"{prompt.strip()}\n\n{INSTRUCTIONS}\n\n{judged}\n\n{business.as_prompt()}",
+        instructions="\n\n".join((prompt.strip(), INSTRUCTIONS, judged, *_open_tasks(request), business.as_prompt())),
         text=transcript(
             Subject(text=request.message, quoted=request.quoted, history=history), limit=MAX_CHAT_CHARACTERS
         ),
@@ -74,12 +79,22 @@ async def draft(
     )
 
 
+def _open_tasks(request: AgentRequest) -> tuple[str, ...]:
+    if not request.open_tasks:
+        return ()
+    lines = [json.dumps(task.model_dump(), ensure_ascii=False) for task in request.open_tasks]
+    return ("To be done for this customer already, and not to be made again:\n" + "\n".join(lines),)
+
+
 def _typed(item: DraftedAction) -> Action | None:
     text = shorten(item.text, 200)
     try:
         match item.type:
             case "create_task":
-                return CreateTask(type="create_task", title=text, priority=min(max(item.number, 1), 5))
+                return CreateTask(
+                    type="create_task", title=text, priority=min(max(item.number, 1), 5), kind=item.kind,
+                    due=shorten(item.due, 200), updates=item.updates or None,
+                )  # fmt: skip
             case "schedule_follow_up":
                 return ScheduleFollowUp(type="schedule_follow_up", after_hours=item.number, reason=text)
             case "hand_off":

@@ -1,23 +1,28 @@
 """What happens to an accepted message: judged, then routed, each result stored before the next stage begins."""
 
+import asyncio
 import random
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import structlog
 
 from frontdesk import telemetry
+from frontdesk.desk.wishes import asks_for_something, wishes_of
+from frontdesk.domain.agents import OpenTask
 from frontdesk.domain.deadlines import deadline_of
 from frontdesk.domain.errors import FrontdeskError, LeaseLostError, UnavailableError
 from frontdesk.domain.hours import Calendar
 from frontdesk.domain.messages import Record
 from frontdesk.domain.ports import Subject
-from frontdesk.domain.routing import Rule
+from frontdesk.domain.routing import Route, Rule
+from frontdesk.domain.tasks import Wish
 from frontdesk.failpoints import failpoint
 from frontdesk.pipeline.completions import Completions
 from frontdesk.routing.dispatch import Dispatched, Dispatcher
-from frontdesk.store import changes, messages, progress
+from frontdesk.store import changes, messages, progress, tasks
 from frontdesk.store.conversations import Claim
 from frontdesk.store.database import Database
 from frontdesk.store.group_commit import GroupCommit
@@ -28,6 +33,7 @@ from frontdesk.triage.assess import Assessment, Assessor
 log = structlog.get_logger(__name__)
 
 STEPS_AT_ONCE = 64
+TASKS_TOLD = 10
 
 
 class Processor:
@@ -148,18 +154,21 @@ class Processor:
         self, claim: Claim, record: Record, rules: tuple[Rule, ...], started: float, judged_in: float
     ) -> None:
         with telemetry.span("route") as span, telemetry.stage("route"):
-            dispatched = await self._dispatcher.dispatch(record, rules, trace=span.traceparent)
+            known = await self._open_tasks(record)
+            dispatched = await self._dispatcher.dispatch(record, rules, open_tasks=known, trace=span.traceparent)
         failpoint("answered")
         # Where everybody was left alone nothing was tried: that is no attempt of this message.
         attempts = record.attempts + (1 if dispatched.calls else 0)
         now = self._clock()
         route = dispatched.route
         if route.success:
-            step: Step = Routed(
+            step: Routed | Failed = Routed(
                 claim=claim, record=record, route=route, attempts=attempts, latency_ms=dispatched.latency_ms, due_at=None
             )  # fmt: skip
         else:
             step = self._missed(claim, record, dispatched, attempts, now)
+        if step.due_at is None:
+            step = replace(step, wishes=await self._wishes(record, route))
         with telemetry.stage("store"):
             await self._store(step)
         is_ended = route.success or attempts >= self._max_attempts
@@ -203,6 +212,18 @@ class Processor:
         return Routed(
             claim=claim, record=record, route=route, attempts=attempts, latency_ms=dispatched.latency_ms, due_at=due_at
         )  # fmt: skip
+
+    async def _open_tasks(self, record: Record) -> tuple[OpenTask, ...]:
+        if record.analysis is None or not record.analysis.needs_task:
+            return ()
+        found = await tasks.open_in(self._database, record.conversation_id, limit=TASKS_TOLD)
+        return tuple(OpenTask(id=task.id, title=task.title, kind=task.type) for task in found)
+
+    async def _wishes(self, record: Record, route: Route) -> tuple[Wish, ...]:
+        if not asks_for_something(record, route):
+            return ()
+        # Reading dates takes milliseconds, and the first of a language a tenth of a second.
+        return await asyncio.to_thread(wishes_of, record, route, self._calendar_of(record.message.account))
 
     async def _assess(self, record: Record) -> Assessment:
         message = record.message

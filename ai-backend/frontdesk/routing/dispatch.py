@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import structlog
 from pydantic import ValidationError
 
-from frontdesk.domain.agents import AgentReply, AgentRequest, Manifest, Turn
+from frontdesk.domain.agents import AgentReply, AgentRequest, Manifest, OpenTask, Turn
 from frontdesk.domain.errors import AgentError, AgentRejectedError, BreakerOpenError
 from frontdesk.domain.messages import Record
 from frontdesk.domain.routing import HUB, Route, Rule, choose
@@ -57,7 +57,14 @@ class Dispatcher:
             return "down"
         return "up"
 
-    async def dispatch(self, record: Record, rules: tuple[Rule, ...], *, trace: str | None = None) -> Dispatched:
+    async def dispatch(
+        self,
+        record: Record,
+        rules: tuple[Rule, ...],
+        *,
+        open_tasks: tuple[OpenTask, ...] = (),
+        trace: str | None = None,
+    ) -> Dispatched:
         """Choose an agent and get its answer. A route without success means that nobody could be reached."""
         assert record.analysis is not None  # noqa: S101 (routing follows analysis)
         started = time.monotonic()
@@ -69,7 +76,7 @@ class Dispatcher:
             rules=rules,
             manifests=self._manifests,
         )
-        request = _request(record, choice.agent)
+        request = _request(record, choice.agent, open_tasks)
         reasons = [choice.reason]
         route: Route | None = None
         calls = 0
@@ -140,7 +147,7 @@ class Dispatcher:
         return reply.model_copy(update={"agent": name, "actions": actions})
 
 
-def _request(record: Record, agent: str) -> AgentRequest:
+def _request(record: Record, agent: str, open_tasks: tuple[OpenTask, ...]) -> AgentRequest:
     assert record.analysis is not None  # noqa: S101 (routing follows analysis)
     message = record.message
     return AgentRequest(
@@ -155,5 +162,6 @@ def _request(record: Record, agent: str) -> AgentRequest:
             Turn(speaker="business" if item.from_us else "customer", text=item.content)
             for item in message.history[-MAX_TURNS:]
         ),
+        open_tasks=open_tasks,
         analysis=record.analysis,
     )

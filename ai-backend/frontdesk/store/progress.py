@@ -16,11 +16,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from frontdesk.domain.messages import Record
 from frontdesk.domain.routing import Route
-from frontdesk.store import events, leases, messages, waits
+from frontdesk.domain.tasks import Wish
+from frontdesk.store import events, leases, messages, tasks, waits
 from frontdesk.store.conversations import Claim
 from frontdesk.store.database import Database
 from frontdesk.store.messages import UNFINISHED, Judged
 from frontdesk.store.tables import agent_routing, analytics_results, conversations, webhook_messages
+from frontdesk.store.tasks import Asked
 from frontdesk.store.waits import Wanted
 
 
@@ -43,6 +45,7 @@ class Routed:
     attempts: int
     latency_ms: int
     due_at: datetime | None
+    wishes: tuple[Wish, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,6 +59,7 @@ class Failed:
     due_at: datetime | None
     is_judged: bool
     route: Route | None = None
+    wishes: tuple[Wish, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -169,6 +173,7 @@ def _wanted(step: Analysed) -> Wanted | None:
 
 async def _store_ends(connection: AsyncConnection, steps: Sequence[Routed | Failed], now: datetime) -> None:
     await _store_routes(connection, steps, now)
+    await tasks.apply(connection, [_asked(step) for step in steps], now=now)
     alike: defaultdict[tuple[tuple[str, Any], ...], list[int]] = defaultdict(list)
     for step in steps:
         changes = {"attempts": step.attempts, "due_at": step.due_at, **_ending(step, now)}
@@ -191,6 +196,17 @@ async def _store_ends(connection: AsyncConnection, steps: Sequence[Routed | Fail
             # Of the attempts that are repeated the first is told.
             if step.due_at is None or (isinstance(step, Routed) and step.record.route is None)
         ],
+    )
+
+
+def _asked(step: Routed | Failed) -> Asked:
+    record = step.record
+    return Asked(
+        account_id=record.account_id,
+        conversation_id=record.conversation_id,
+        contact_id=record.contact_id,
+        message_id=record.id,
+        wishes=step.wishes,
     )
 
 

@@ -343,6 +343,37 @@ episodes = _table(
     UniqueConstraint("conversation_id", "is_open"),
 )
 
+tasks = _table(
+    "tasks",
+    Column("id", BigId, primary_key=True),
+    Column("account_id", Integer, ForeignKey("accounts.id")),
+    Column("conversation_id", BigId, ForeignKey("conversations.id")),
+    Column("contact_id", BigId, ForeignKey("contacts.id"), index=True),
+    Column("title", String(255), nullable=False),
+    Column("description", LongText, nullable=False),
+    Column("type", String(16), nullable=False),
+    Column("priority", SmallInteger, nullable=False),
+    Column("due_at", Moment),
+    Column("is_all_day", Boolean(create_constraint=False), nullable=False),
+    Column("tags", Text, nullable=False),
+    Column("assignee", String(64)),
+    Column("status", String(16), nullable=False),
+    Column("source", String(16), nullable=False),
+    Column("created_at", Moment, nullable=False),
+    Column("changed_at", Moment, nullable=False),
+    Column("done_at", Moment),
+    Index("ix_tasks_status_due_at", "status", "due_at"),
+    Index("ix_tasks_conversation_id_status", "conversation_id", "status"),
+)
+
+# Which messages asked for a task: the first one, and those that repeated it. A message asks for each of its wishes once.
+task_messages = _table(
+    "task_messages",
+    Column("message_id", BigId, ForeignKey("webhook_messages.id"), primary_key=True, autoincrement=False),
+    Column("position", SmallInteger, primary_key=True, autoincrement=False),
+    Column("task_id", BigId, ForeignKey("tasks.id"), nullable=False, index=True),
+)
+
 counters = _table(
     "counters",
     Column("name", Id(64), primary_key=True),

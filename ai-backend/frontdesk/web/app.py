@@ -16,6 +16,7 @@ from frontdesk.web.api import (
     media,
     reading,
     sending,
+    tasks,
     webhook,
 )
 from frontdesk.web.desk import DESK, Desk
@@ -57,6 +58,11 @@ def build_app(desk: Desk) -> web.Application:
     app.router.add_post(r"/conversations/{id:\d{1,20}}/messages", sending.write_to_conversation)
     app.router.add_get(r"/outbox/{id:\d{1,20}}", sending.one_outgoing)
     app.router.add_post("/outbox/acknowledgements", sending.acknowledge)
+    app.router.add_get("/tasks", tasks.all_tasks)
+    app.router.add_post("/tasks", tasks.create)
+    app.router.add_get(r"/tasks/{id:\d{1,20}}", tasks.one_task)
+    app.router.add_patch(r"/tasks/{id:\d{1,20}}", tasks.change)
+    app.router.add_get("/tasks.ics", tasks.calendar)
     app.router.add_get("/events", happenings.events, allow_head=False)
     app.router.add_post("/webhook/changes", connector.change)
     app.router.add_get("/connector/settings", connector.settings)

@@ -21,6 +21,7 @@ class Gate:
         self._api_token = api_token
         self._accounts = dict(accounts)
         self.cookie = hmac.new(api_token.encode(), b"frontdesk page", hashlib.sha256).hexdigest()
+        self._calendar = calendar_token(api_token)
 
     def account_of(self, request: web.Request, body: bytes) -> str:
         """The account that a webhook's caller speaks for.
@@ -65,6 +66,10 @@ class Gate:
         cookie = request.cookies.get(COOKIE)
         return cookie is not None and _same(cookie, self.cookie)
 
+    def is_calendar_token(self, token: str) -> bool:
+        """Whether a calendar's link may read the tasks."""
+        return _same(token, self._calendar)
+
     def is_page_token(self, token: str) -> bool:
         """Whether a link's token is the API token."""
         return _same(token, self._api_token)
@@ -97,6 +102,11 @@ class Gate:
         """
         if not self.is_person(request):
             raise UnauthenticatedError
+
+
+def calendar_token(api_token: str) -> str:
+    """What lets a calendar read the tasks and nothing else. A new ``API_TOKEN`` makes it void."""
+    return hmac.new(api_token.encode(), b"frontdesk calendar", hashlib.sha256).hexdigest()[:40]
 
 
 def bearer(request: web.Request) -> str | None:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
+from zoneinfo import ZoneInfo
 
 from aiohttp import web
 
@@ -35,6 +36,7 @@ class Desk:
     feed: Feed
     gate: Gate
     clock: Callable[[], datetime]
+    zone_of: Callable[[str | None], ZoneInfo]
     business_name: str
     webhooks_in_hand: int = field(default=0)
     is_stopping: bool = field(default=False)

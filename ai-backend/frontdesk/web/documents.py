@@ -11,6 +11,7 @@ from frontdesk.domain.changes import Attachment, MessageChange
 from frontdesk.domain.events import Event
 from frontdesk.domain.messages import Media, Quoted, Record
 from frontdesk.domain.outgoing import Outgoing
+from frontdesk.domain.tasks import Task, TaskSource, TaskStatus, TaskType
 from frontdesk.store.inbox import Conversation
 
 
@@ -195,6 +196,36 @@ class AnswersDocument(BaseModel):
     resolution_seconds: dict[str, float | None] = Field(description="Until somebody said that it is done")
 
 
+class TaskDocument(BaseModel):
+    """Something to be done."""
+
+    task_id: int
+    title: str
+    description: str = Field(description="The messages that asked for it, or what a person wrote")
+    type: TaskType
+    priority: int
+    due_at: datetime | None
+    is_all_day: bool
+    tags: list[str]
+    assignee: str | None
+    status: TaskStatus
+    source: TaskSource = Field(description="Who made it: an agent, the analysis, or a person")
+    account: str | None
+    conversation_id: int | None
+    contact_id: int | None
+    message_id: int | None = Field(description="The database_id of the message that asked for it first")
+    messages: list[int] | None = Field(default=None, description="All that asked for it; only of a single task")
+    created_at: datetime
+    changed_at: datetime
+    done_at: datetime | None
+
+
+class TasksDocument(BaseModel):
+    """Tasks, the first due first, those without a time last."""
+
+    tasks: list[TaskDocument]
+
+
 class EventsDocument(BaseModel):
     """Events in the order of their numbers; ask again with ``after`` = ``last``."""
 
@@ -266,6 +297,18 @@ def conversation_of(conversation: Conversation, *, now: datetime) -> Conversatio
         waiting = WaitDocument(is_near=wait.near_at <= now, is_overdue=wait.due_at <= now, **known)
     return ConversationDocument(
         conversation_id=conversation.id, waiting=waiting, **conversation.model_dump(exclude={"id", "wait"})
+    )
+
+
+def task_of(task: Task, *, messages: list[int] | None = None) -> TaskDocument:
+    """A task as the API shows it."""
+    return TaskDocument(
+        task_id=task.id,
+        due_at=task.due.at if task.due else None,
+        is_all_day=bool(task.due and task.due.is_all_day),
+        messages=messages,
+        tags=list(task.tags),
+        **task.model_dump(exclude={"id", "due", "tags"}),
     )
 
 

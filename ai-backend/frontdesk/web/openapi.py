@@ -8,11 +8,26 @@ from pydantic.json_schema import models_json_schema
 
 from frontdesk import __version__
 from frontdesk.channels.whatsapp_web import WebhookPayload
+from frontdesk.domain.tasks import TASK_STATES
 from frontdesk.web import documents
 from frontdesk.web.api.connections import ConnectionsDocument, PairingDraft
 from frontdesk.web.api.connector import ChangeDraft, SessionDraft
 from frontdesk.web.api.conversations import ConversationDraft
 from frontdesk.web.api.sending import Acknowledgement, OutgoingMessageDraft
+from frontdesk.web.api.tasks import TaskChanges, TaskDraft
+from frontdesk.web.describing import (
+    REFERENCE,
+    RESULT,
+    UNAUTHENTICATED,
+    UNAVAILABLE,
+    answer,
+    commanding,
+    editing,
+    getting,
+    problem,
+    request_body,
+    telling,
+)
 
 # Every document of that module is described: one that is added there needs no second mention.
 _ANSWERS = tuple(
@@ -20,68 +35,6 @@ _ANSWERS = tuple(
     for name, model in vars(documents).items()
     if name.endswith("Document") and isinstance(model, type) and issubclass(model, BaseModel)
 )
-REFERENCE = "#/components/schemas/{model}"
-
-
-def _json(model: type[BaseModel], description: str) -> dict[str, Any]:
-    schema = {"$ref": f"#/components/schemas/{model.__name__}"}
-    return {"description": description, "content": {"application/json": {"schema": schema}}}
-
-
-def _body(model: str) -> dict[str, Any]:
-    return {
-        "required": True,
-        "content": {"application/json": {"schema": {"$ref": f"#/components/schemas/{model}"}}},
-    }
-
-
-def _problem(description: str) -> dict[str, Any]:
-    schema = {"$ref": "#/components/schemas/ProblemDocument"}
-    return {"description": description, "content": {"application/problem+json": {"schema": schema}}}
-
-
-UNAUTHENTICATED = {"401": _problem("No valid signature, token or cookie")}
-UNAVAILABLE = {"503": _problem("The store is away, or too much is in hand: come back after Retry-After seconds")}
-RESULT = "The message is stored, judged and routed"
-
-
-def _get(summary: str, responses: dict[str, Any], **more: Any) -> dict[str, Any]:
-    return {"get": {"summary": summary, "responses": {**responses, **UNAVAILABLE}, **more}}
-
-
-def _telling(summary: str, body: str, result: str) -> dict[str, Any]:
-    return {
-        "summary": summary,
-        "parameters": [],
-        "requestBody": _body(body),
-        "security": [{"token": []}, {"signature": []}],
-        "responses": {
-            "200": {"description": result, "content": {"application/json": {"schema": {"type": "object"}}}},
-            "400": _problem("Not JSON"),
-            "413": _problem("The body is too large"),
-            "415": _problem("The body is not UTF-8"),
-            "422": _problem("The body does not fit the contract"),
-            **UNAUTHENTICATED,
-            **UNAVAILABLE,
-        },
-    }
-
-
-def _commanding(
-    summary: str, account: dict[str, Any], *, body: str | None = None, status: str = "202"
-) -> dict[str, Any]:
-    return {
-        "summary": summary,
-        "parameters": [account],
-        **({"requestBody": _body(body)} if body else {}),
-        "security": [{"token": []}],
-        "responses": {
-            status: {"description": "Done", "content": {"application/json": {"schema": {"type": "object"}}}},
-            "404": _problem("There is no such account"),
-            "502": _problem("The connector did not do it"),
-            **UNAUTHENTICATED,
-        },
-    }
 
 
 @cache
@@ -96,6 +49,8 @@ def document() -> dict[str, Any]:
             (SessionDraft, "validation"),
             (PairingDraft, "validation"),
             (ConversationDraft, "validation"),
+            (TaskDraft, "validation"),
+            (TaskChanges, "validation"),
             (ConnectionsDocument, "serialization"),
             *((model, "serialization") for model in _ANSWERS),
         ],
@@ -120,21 +75,21 @@ def document() -> dict[str, Any]:
         "patience (Prefer: wait=N), else 202. The same message_id again returns the first result.",
         "parameters": [prefer],
         "security": [{"token": []}, {"signature": []}],
-        "requestBody": _body("WebhookPayload"),
+        "requestBody": request_body("WebhookPayload"),
         "responses": {
-            "200": _json(documents.ResultDocument, RESULT),
-            "202": _json(documents.AcceptedDocument, "The message is stored; its result will be at Location"),
-            "400": _problem("Not JSON"),
-            "413": _problem("The body is too large"),
-            "415": _problem("The body is not UTF-8"),
-            "422": _problem("The body does not fit the contract; errors names each problem"),
+            "200": answer(documents.ResultDocument, RESULT),
+            "202": answer(documents.AcceptedDocument, "The message is stored; its result will be at Location"),
+            "400": problem("Not JSON"),
+            "413": problem("The body is too large"),
+            "415": problem("The body is not UTF-8"),
+            "422": problem("The body does not fit the contract; errors names each problem"),
             **UNAUTHENTICATED,
             **UNAVAILABLE,
         },
     }
     health = {
-        "200": _json(documents.HealthDocument, "Messages are taken"),
-        "503": _json(documents.HealthDocument, "Messages cannot be taken"),
+        "200": answer(documents.HealthDocument, "Messages are taken"),
+        "503": answer(documents.HealthDocument, "Messages cannot be taken"),
     }
     secured: dict[str, Any] = {"security": [{"token": []}]}
     conversation = {**identifier, "description": "The conversation_id of a message"}
@@ -155,24 +110,24 @@ def document() -> dict[str, Any]:
         "summary": "Write to a conversation",
         "description": "Queues the text and answers 202; it is sent in order and at the account's pace.",
         "parameters": [conversation, key],
-        "requestBody": _body("OutgoingMessageDraft"),
+        "requestBody": request_body("OutgoingMessageDraft"),
         "responses": {
-            "202": _json(documents.QueuedDocument, "Queued; what becomes of it will be at Location"),
-            "400": _problem("Not JSON"),
-            "404": _problem("There is no such conversation"),
-            "409": _problem("The key was used for another message"),
-            "413": _problem("The body is too large"),
-            "415": _problem("The body is not UTF-8"),
-            "422": _problem("The body does not fit the contract, or nobody can be reached there"),
+            "202": answer(documents.QueuedDocument, "Queued; what becomes of it will be at Location"),
+            "400": problem("Not JSON"),
+            "404": problem("There is no such conversation"),
+            "409": problem("The key was used for another message"),
+            "413": problem("The body is too large"),
+            "415": problem("The body is not UTF-8"),
+            "422": problem("The body does not fit the contract, or nobody can be reached there"),
             **UNAUTHENTICATED,
             **UNAVAILABLE,
         },
         **secured,
     }
     account = {"name": "account", "in": "path", "required": True, "schema": {"type": "string"}}
-    told = _telling("A connector tells what became of a message", "Acknowledgement", "The outbox_id, or null")
-    changed = _telling("A connector tells what happened to a message", "ChangeDraft", "Whether it was news")
-    stated = _telling("A connector tells that its session's state has changed", "SessionDraft", "Whether it was news")
+    told = telling("A connector tells what became of a message", "Acknowledgement", "The outbox_id, or null")
+    changed = telling("A connector tells what happened to a message", "ChangeDraft", "Whether it was news")
+    stated = telling("A connector tells that its session's state has changed", "SessionDraft", "Whether it was news")
     return {
         "openapi": "3.1.0",
         "info": {
@@ -183,43 +138,43 @@ def document() -> dict[str, Any]:
         },
         "paths": {
             "/webhook": {"post": webhook},
-            "/messages": _get(
+            "/messages": getting(
                 "The newest messages",
                 {
-                    "200": _json(documents.MessagesDocument, "Newest first"),
-                    "422": _problem("The limit is wrong"),
+                    "200": answer(documents.MessagesDocument, "Newest first"),
+                    "422": problem("The limit is wrong"),
                     **UNAUTHENTICATED,
                 },
                 parameters=[limit],
                 **secured,
             ),
-            "/messages/{id}": _get(
+            "/messages/{id}": getting(
                 "One message with its history and result",
                 {
-                    "200": _json(documents.MessageDocument, RESULT),
-                    "202": _json(documents.MessageDocument, "The message is being worked on"),
-                    "404": _problem("There is no such message"),
+                    "200": answer(documents.MessageDocument, RESULT),
+                    "202": answer(documents.MessageDocument, "The message is being worked on"),
+                    "404": problem("There is no such message"),
                     **UNAUTHENTICATED,
                 },
                 parameters=[identifier],
                 **secured,
             ),
-            "/conversations": _get(
+            "/conversations": getting(
                 "Where somebody waits for an answer, the first due first",
                 {
-                    "200": _json(documents.ConversationsDocument, "Whom to answer first"),
-                    "422": _problem("The query does not fit"),
+                    "200": answer(documents.ConversationsDocument, "Whom to answer first"),
+                    "422": problem("The query does not fit"),
                     **UNAUTHENTICATED,
                 },
                 parameters=[limit, {"name": "after", "in": "query", "schema": {"type": "string"}}],
                 **secured,
             ),
             "/conversations/{id}": {
-                **_get(
+                **getting(
                     "One conversation, and who waits in it",
                     {
-                        "200": _json(documents.ConversationDocument, "The conversation"),
-                        "404": _problem("There is no such conversation"),
+                        "200": answer(documents.ConversationDocument, "The conversation"),
+                        "404": problem("There is no such conversation"),
                         **UNAUTHENTICATED,
                     },
                     parameters=[conversation],
@@ -228,14 +183,14 @@ def document() -> dict[str, Any]:
                 "patch": {
                     "summary": "Say that a conversation is done",
                     "parameters": [conversation],
-                    "requestBody": _body("ConversationDraft"),
+                    "requestBody": request_body("ConversationDraft"),
                     "responses": {
-                        "200": _json(documents.ConversationDocument, "The conversation"),
-                        "400": _problem("Not JSON"),
-                        "404": _problem("There is no such conversation"),
-                        "413": _problem("The body is too large"),
-                        "415": _problem("The body is not UTF-8"),
-                        "422": _problem("The body does not fit the contract"),
+                        "200": answer(documents.ConversationDocument, "The conversation"),
+                        "400": problem("Not JSON"),
+                        "404": problem("There is no such conversation"),
+                        "413": problem("The body is too large"),
+                        "415": problem("The body is not UTF-8"),
+                        "422": problem("The body does not fit the contract"),
                         **UNAUTHENTICATED,
                         **UNAVAILABLE,
                     },
@@ -243,18 +198,59 @@ def document() -> dict[str, Any]:
                 },
             },
             "/conversations/{id}/messages": {"post": writing},
-            "/outbox/{id}": _get(
+            "/tasks": {
+                **getting(
+                    "What is to be done, the first due first",
+                    {
+                        "200": answer(documents.TasksDocument, "Tasks"),
+                        "422": problem("The query does not fit"),
+                        **UNAUTHENTICATED,
+                    },
+                    parameters=[
+                        limit,
+                        {"name": "status", "in": "query", "schema": {"enum": [*TASK_STATES, "all"], "default": "open"}},
+                        {"name": "conversation_id", "in": "query", "schema": identifier["schema"]},
+                        {"name": "contact_id", "in": "query", "schema": identifier["schema"]},
+                        {"name": "assignee", "in": "query", "schema": {"type": "string"}},
+                        {"name": "due_before", "in": "query", "schema": {"type": "string", "format": "date-time"}},
+                    ],
+                    **secured,
+                ),
+                "post": editing("Make a task", "TaskDraft", "201", secured),
+            },
+            "/tasks/{id}": {
+                **getting(
+                    "One task, and the messages that asked for it",
+                    {
+                        "200": answer(documents.TaskDocument, "The task"),
+                        "404": problem("There is no such task"),
+                        **UNAUTHENTICATED,
+                    },
+                    parameters=[identifier],
+                    **secured,
+                ),
+                "patch": editing("Edit a task, or end it", "TaskChanges", "200", secured, identifier),
+            },
+            "/tasks.ics": getting(
+                "Open tasks with a time, for a calendar to subscribe to",
+                {
+                    "200": {"description": "iCalendar", "content": {"text/calendar": {"schema": {"type": "string"}}}},
+                    **UNAUTHENTICATED,
+                },
+                parameters=[{"name": "token", "in": "query", "required": True, "schema": {"type": "string"}}],
+            ),
+            "/outbox/{id}": getting(
                 "A message of ours and what became of it",
                 {
-                    "200": _json(documents.OutgoingDocument, "Its state"),
-                    "404": _problem("There is no such message"),
+                    "200": answer(documents.OutgoingDocument, "Its state"),
+                    "404": problem("There is no such message"),
                     **UNAUTHENTICATED,
                 },
                 parameters=[identifier],
                 **secured,
             ),
             "/outbox/acknowledgements": {"post": told},
-            "/events": _get(
+            "/events": getting(
                 "What happened, later than a number",
                 {
                     "200": {
@@ -264,17 +260,17 @@ def document() -> dict[str, Any]:
                             "text/event-stream": {"schema": {"type": "string"}},
                         },
                     },
-                    "422": _problem("The query does not fit"),
+                    "422": problem("The query does not fit"),
                     **UNAUTHENTICATED,
                 },
                 parameters=reading,
                 **secured,
             ),
-            "/messages/{id}/media": _get(
+            "/messages/{id}/media": getting(
                 "The file that a message brought",
                 {
                     "200": {"description": "Its bytes", "content": {"application/octet-stream": {}}},
-                    "404": _problem("There is no such message, or no file of it"),
+                    "404": problem("There is no such message, or no file of it"),
                     **UNAUTHENTICATED,
                 },
                 parameters=[identifier],
@@ -293,25 +289,25 @@ def document() -> dict[str, Any]:
                     "responses": {
                         "200": {"description": "It is there already"},
                         "201": {"description": "Kept"},
-                        "413": _problem("It is larger than a file may be"),
-                        "507": _problem("The disk or the quota is short: come back after Retry-After seconds"),
+                        "413": problem("It is larger than a file may be"),
+                        "507": problem("The disk or the quota is short: come back after Retry-After seconds"),
                         **UNAUTHENTICATED,
                         **UNAVAILABLE,
                     },
                     **secured,
                 }
             },
-            "/connections": _get(
+            "/connections": getting(
                 "How each account is linked",
-                {"200": _json(ConnectionsDocument, "State, code and history of each"), **UNAUTHENTICATED},
+                {"200": answer(ConnectionsDocument, "State, code and history of each"), **UNAUTHENTICATED},
                 **secured,
             ),
-            "/connections/{account}/restart": {"post": _commanding("A new browser, and a new code", account)},
-            "/connections/{account}/logout": {"post": _commanding("Unlink the account", account)},
+            "/connections/{account}/restart": {"post": commanding("A new browser, and a new code", account)},
+            "/connections/{account}/logout": {"post": commanding("Unlink the account", account)},
             "/connections/{account}/pairing-code": {
-                "post": _commanding("A code to type in on the phone", account, body="PairingDraft", status="200")
+                "post": commanding("A code to type in on the phone", account, body="PairingDraft", status="200")
             },
-            "/connector/settings": _get(
+            "/connector/settings": getting(
                 "What a connector has to know; with its account's secret",
                 {
                     "200": {
@@ -322,12 +318,12 @@ def document() -> dict[str, Any]:
                 },
                 **secured,
             ),
-            "/stats": _get(
-                "The last 24 hours", {"200": _json(documents.StatsDocument, "Figures"), **UNAUTHENTICATED}, **secured
+            "/stats": getting(
+                "The last 24 hours", {"200": answer(documents.StatsDocument, "Figures"), **UNAUTHENTICATED}, **secured
             ),
             "/health": {"get": {"summary": "Alive, and with a key the state of every part", "responses": health}},
             "/ready": {"get": {"summary": "Whether messages are taken", "responses": health}},
-            "/metrics": _get(
+            "/metrics": getting(
                 "Metrics for Prometheus",
                 {
                     "200": {"description": "Text format", "content": {"text/plain": {"schema": {"type": "string"}}}},
