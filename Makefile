@@ -8,7 +8,7 @@ NODE_MODULES := connector-node/node_modules
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PUPPETEER_SKIP_DOWNLOAD := 1
 
-.PHONY: chaos chaos-sabotage soak soak-sabotage help up down status logs demo test quick lint bench bench-long lock clean servers browser
+.PHONY: chaos chaos-sabotage soak soak-sabotage help up down status logs try demo test quick lint bench bench-long lock clean servers browser
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -24,6 +24,10 @@ status: ## what runs, and the page's address
 
 logs: ## follow the logs
 	@tail -n 40 -F var/log/*.log
+
+try: $(VENV)/.runtime ## judge a chat that your phone exported, storing nothing: make try CHAT="~/Downloads/WhatsApp Chat with Ada.zip" [ME="your name in it"]
+	@test -n "$(CHAT)" || { echo 'say which: make try CHAT="~/Downloads/WhatsApp Chat with Ada.zip"'; exit 1; }
+	@$(BIN)/frontdesk import --dry-run $(if $(ME),--me "$(ME)") -- "$(patsubst ~%,$(HOME)%,$(CHAT))"
 
 demo: $(VENV)/.dev $(NODE_MODULES)/.installed browser ## the whole desk against a stand-in for WhatsApp, without a phone
 	@$(BIN)/python -m tests.support.demo

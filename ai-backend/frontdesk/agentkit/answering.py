@@ -85,14 +85,15 @@ def _actions(request: AgentRequest) -> list[Action]:
         title = shorten(analysis.summary or request.message, 120) or analysis.category
         # Urgency 10 is priority 1, urgency 1 is priority 5.
         priority = 5 - (analysis.urgency_score - 1) // 2
-        actions.append(CreateTask(type="create_task", title=title, priority=priority, kind=_kind(request.message)))
+        actions.append(CreateTask(type="create_task", title=title, priority=priority, kind=kind_of(request.message)))
     if analysis.needs_human or request.is_vip:
         reason = "important sender" if request.is_vip else f"{analysis.category}, urgency {analysis.urgency_score}"
         actions.append(HandOff(type="hand_off", reason=reason))
     return actions
 
 
-def _kind(text: str) -> TaskType:
+def kind_of(text: str) -> TaskType:
+    """What kind of task a message asks for, by its words."""
     folded = fold(text)
     words = _texts()["kinds"]
     return next((kind for kind in TASK_TYPES if any(fold(word) in folded for word in words.get(kind, ()))), "other")

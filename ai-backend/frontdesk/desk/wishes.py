@@ -4,6 +4,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from frontdesk.agentkit.answering import kind_of
 from frontdesk.domain.agents import Action, CreateTask
 from frontdesk.domain.hours import Calendar
 from frontdesk.domain.messages import Record
@@ -50,12 +51,14 @@ def wishes_of(record: Record, route: Route | None, calendar: Calendar) -> tuple[
             )
             for action in proposed
         )
-    if not analysis.needs_task:
+    # A picture without a word says nothing of what is wanted.
+    if not analysis.needs_task or not text.strip():
         return ()
     return (
         Wish(
             title=analysis.summary or text or analysis.category,
             text=text,
+            type=kind_of(text),
             # Urgency 10 is priority 1, urgency 1 is priority 5.
             priority=5 - (analysis.urgency_score - 1) // 2,
             due=due(text),

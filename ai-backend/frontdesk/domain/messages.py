@@ -70,6 +70,7 @@ class IncomingMessage(Value):
     ``chat_id`` is the channel's id of a group and None in a direct chat, where the conversation is the contact's.
     ``sent_at`` is the sender's clock in UTC; ``repaired`` says that unstorable characters were replaced. With ``from_us``
     somebody of the business wrote it on the phone, and the identities are those of the person it was written to.
+    With ``is_past`` it was said before the desk knew of it: kept as of then, and judged by whoever brings it.
     ``trace`` is the W3C traceparent of the request that brought it.
     """
 
@@ -89,6 +90,7 @@ class IncomingMessage(Value):
     repaired: bool = False
     from_us: bool = False
     forwarded: bool = False
+    is_past: bool = False
     trace: str | None = None
 
     @property

@@ -40,7 +40,7 @@ class MediaFiles:
         stored_bytes: Callable[[], Awaitable[int]],
     ) -> None:
         self._directory = directory
-        self._max_bytes = max_bytes
+        self.max_bytes = max_bytes
         self._quota_bytes = quota_bytes
         self._min_free_bytes = min_free_bytes
         self._stored_bytes = stored_bytes
@@ -87,8 +87,8 @@ class MediaFiles:
             os.fchmod(file.fileno(), 0o600)
             async for chunk in chunks:
                 size += len(chunk)
-                if size > self._max_bytes:
-                    raise BodyTooLargeError(f"a file may have at most {self._max_bytes} bytes")
+                if size > self.max_bytes:
+                    raise BodyTooLargeError(f"a file may have at most {self.max_bytes} bytes")
                 digest.update(chunk)
                 head += chunk[: HEAD_BYTES - len(head)]
                 file.write(chunk)
@@ -97,8 +97,8 @@ class MediaFiles:
         return size, digest.hexdigest(), bytes(head)
 
     async def _check_room(self, expected: int) -> None:
-        if expected > self._max_bytes:
-            raise BodyTooLargeError(f"a file may have at most {self._max_bytes} bytes")
+        if expected > self.max_bytes:
+            raise BodyTooLargeError(f"a file may have at most {self.max_bytes} bytes")
         if time.monotonic() - self._measured_at > MEASURED_EVERY_S:
             self._measured = await self._stored_bytes()
             self._measured_at = time.monotonic()

@@ -39,13 +39,15 @@ async def find_contacts(connection: AsyncConnection, messages: Sequence[Incoming
     for message in messages:
         contact = next((owners[identity] for identity in message.identities if identity in owners), None)
         if contact is None:
-            values = insert(contacts).values(name=message.sender_name, first_seen_at=now, last_seen_at=now)
+            seen_at = message.sent_at if message.is_past else now
+            values = insert(contacts).values(name=message.sender_name, first_seen_at=seen_at, last_seen_at=seen_at)
             id_ = inserted_id(await connection.execute(values))
-            contact = _Contact(id=id_, name=message.sender_name, last_seen_at=now)
+            contact = _Contact(id=id_, name=message.sender_name, last_seen_at=seen_at)
         found.append(contact.id)
-        if now - contact.last_seen_at > SEEN_WITHIN:
-            contact.last_seen_at = now
-            changes.setdefault(contact.id, {})["last_seen_at"] = now
+        seen_at = message.sent_at if message.is_past else now
+        if seen_at - contact.last_seen_at > SEEN_WITHIN:
+            contact.last_seen_at = seen_at
+            changes.setdefault(contact.id, {})["last_seen_at"] = seen_at
         if message.sender_name and message.sender_name != contact.name and not message.from_us:
             contact.name = message.sender_name
             changes.setdefault(contact.id, {})["name"] = message.sender_name

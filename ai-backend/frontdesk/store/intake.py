@@ -56,6 +56,10 @@ class _Fresh:
         """Where it waits."""
         return IMPORTANT_LANE if self.is_vip or self.is_critical else ORDINARY_LANE
 
+    def at(self, now: datetime) -> datetime:
+        """When it came: what is past came when it was said."""
+        return self.message.sent_at if self.message.is_past else now
+
     @property
     def chat_key(self) -> str:
         """What its conversation is known by within the account."""
@@ -129,9 +133,10 @@ class Intake:
             await keep_history(connection, windows, self._stored)
             await connection.execute(insert(webhook_messages), [_row(item, now) for item in new])
             stored = await _known(connection, [item.key for item in new])
-            await events.add(connection, [_received(item, stored[item.key].id, now) for item in new])
+            news = [item for item in new if not item.message.is_past]
+            await events.add(connection, [_received(item, stored[item.key].id, now) for item in news])
             known |= stored
-            await _answered(connection, new, stored, now)
+            await _answered(connection, news, stored, now)
         results: list[Accepted] = []
         for key in keys:
             found = known[key]
@@ -220,8 +225,8 @@ async def _find_conversations(connection: AsyncConnection, new: Sequence[_Fresh]
                 contact_id=None if message.is_group else first.contact_id,
                 title=message.chat_name,
                 is_group=message.is_group,
-                created_at=now,
-                last_message_at=now,
+                created_at=first.at(now),
+                last_message_at=first.at(now),
                 lane=first.lane,
                 version=0,
                 claimed_version=0,
@@ -236,9 +241,15 @@ async def _find_conversations(connection: AsyncConnection, new: Sequence[_Fresh]
 async def _make_ready(connection: AsyncConnection, new: Sequence[_Fresh], now: datetime) -> None:
     table = conversations
     arrived: defaultdict[int, list[_Fresh]] = defaultdict(list)
+    latest: dict[int, datetime] = {}
     for item in new:
-        if not item.message.from_us:
+        if item.message.is_past:
+            latest[item.conversation.id] = max(latest.get(item.conversation.id, item.at(now)), item.at(now))
+        elif not item.message.from_us:
             arrived[item.conversation.id].append(item)
+    for id_, moment in sorted(latest.items()):
+        of_earlier = table.c.id == id_, table.c.last_message_at < moment
+        await connection.execute(update(table).where(*of_earlier).values(last_message_at=moment))
     if not arrived:
         return
     await wake(connection, arrived, now=now, last_message_at=now)
@@ -256,6 +267,7 @@ async def _make_ready(connection: AsyncConnection, new: Sequence[_Fresh], now: d
 
 def _row(item: _Fresh, now: datetime) -> dict[str, Any]:
     message = item.message
+    is_done = message.from_us or message.is_past
     return {
         "account_id": item.key[0],
         "message_id": message.message_id,
@@ -278,10 +290,10 @@ def _row(item: _Fresh, now: datetime) -> dict[str, Any]:
         "history_digests": b"".join(item.digests),
         "trace": message.trace,
         # What we wrote ourselves is kept for the thread and never judged.
-        "state": "processed" if message.from_us else "pending",
+        "state": "processed" if is_done else "pending",
         "attempts": 0,
-        "created_at": now,
-        "processed_at": now if message.from_us else None,
+        "created_at": item.at(now),
+        "processed_at": item.at(now) if is_done else None,
     }
 
 
