@@ -32,6 +32,7 @@ CHAT = """\
 11/17/26, 9:40 AM - Lale: Nice!
 11/18/26, 3:05 PM - Ada Example: My bicycle is broken, please repair it by next Friday at 3pm
 """
+REPEATED = "11/18/26, 3:30 PM - Ada Example: My bicycle is broken, please repair it\n"
 
 
 class Desk:
@@ -99,6 +100,13 @@ async def test_a_chat_is_judged_and_told_about_without_storing_anything(desk: De
     assert wish.due.at == datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
     assert sum(report.categories.values()) == 3
     assert await desk.count(webhook_messages) == 0
+
+
+async def test_a_wish_that_is_repeated_is_told_once(desk: Desk) -> None:
+    """As it would be one task."""
+    report = await desk.read(desk.file(CHAT + REPEATED))
+    assert len(report.waiting) == 2
+    assert len(report.wishes) == len(await tasks.find(desk.database, limit=10)) == 1
 
 
 async def test_what_is_stored_is_of_its_own_time_and_goes_to_no_agent(desk: Desk) -> None:

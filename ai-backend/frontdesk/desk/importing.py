@@ -18,7 +18,7 @@ from frontdesk.domain.errors import InvalidInputError, StorageFullError
 from frontdesk.domain.hours import Calendar
 from frontdesk.domain.messages import HistoryItem, IncomingMessage, Media, Record
 from frontdesk.domain.ports import Subject
-from frontdesk.domain.tasks import Wish
+from frontdesk.domain.tasks import Wish, is_repeated
 from frontdesk.media.files import MediaFiles
 from frontdesk.store import changes, past
 from frontdesk.store.database import Database
@@ -30,6 +30,7 @@ from frontdesk.triage.assess import Assessor
 BATCH = 100
 WINDOW = 20
 DIGEST_BYTES = 12
+COMPARED = 50
 WISHES_OF = timedelta(days=30)
 """Older wishes of a chat were granted, or are forgotten."""
 _PREFIX = "import_"
@@ -264,7 +265,9 @@ def _count(report: Report, item: ExportedMessage, message: IncomingMessage, past
     report.categories[analysis.category] += 1
     report.sentiments[analysis.sentiment] += 1
     report.cost_micro_usd += past.judged.usage.cost_micro_usd
-    report.wishes += [(item.at, wish) for wish in past.wishes]
+    known = [wish.text for _, wish in report.wishes[-COMPARED:]]
+    new = (wish for wish in past.wishes if not any(is_repeated(text, wish.text) for text in known))
+    report.wishes += [(item.at, wish) for wish in new]
     if past.judged.deadline is not None:
         report.waiting.append(
             Waiting(
