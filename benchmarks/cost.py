@@ -12,7 +12,7 @@ from tests.support.openai_server import FakeOpenAI
 
 from frontdesk.bootstrap import assessor_of, model_client_of
 from frontdesk.config.business import load_business
-from frontdesk.desk.evaluation import read_labelled, subject_of
+from frontdesk.desk.evaluation import read_cases
 from frontdesk.model.prices import PRICES
 from frontdesk.settings import ROOT, Settings, load_settings
 from frontdesk.triage.rules import RulesAnalyser
@@ -38,7 +38,7 @@ def count_tokens(texts: Sequence[str]) -> list[int]:
 async def requests_of(style: str, count: int) -> list[list[tuple[str, dict[str, Any]]]]:
     """For each of so many labelled messages the calls that it causes: endpoint and body."""
     business = load_business(ROOT / "business.example.toml")
-    labelled = read_labelled(ROOT / "benchmarks" / "triage" / "tune.jsonl")[:count]
+    cases = read_cases(ROOT / "benchmarks" / "triage" / "tune.jsonl")[:count]
     rules = RulesAnalyser(business)
     async with FakeOpenAI().serving() as openai:
         settings = _settings(openai.base_url, style)
@@ -46,12 +46,12 @@ async def requests_of(style: str, count: int) -> list[list[tuple[str, dict[str, 
         assert client is not None
         assessor = assessor_of(settings, business, client, warm=False)
         made = []
-        for item in labelled:
-            judged = (await rules.judge(subject_of(item))).values
+        for case in cases:
+            judged = (await rules.judge(case.subject)).values
             # The model agrees with the rules here: how often words are asked for depends on the ratings.
             openai.ratings |= {name: judged[name] for name in openai.ratings if name in judged}
             openai.calls.clear()
-            await assessor.assess(subject_of(item), is_important=False)
+            await assessor.assess(case.subject, is_important=False)
             made.append([(path, body) for path, body, _ in openai.calls])
         await client.close()
     return made

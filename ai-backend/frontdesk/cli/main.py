@@ -47,7 +47,7 @@ def main() -> None:
 
 
 _COMMANDS: tuple[Any, ...] = (
-    serve.serve, serve.worker, agents.agents, retry.retry, send.send, vip.vip, rules.rule, check.check, db.db, evaluate.evaluate,
+    serve.serve, serve.worker, agents.agents, retry.retry, send.send, vip.vip, rules.rule, check.check, db.db, evaluate.evaluate, evaluate.replay_stored,
     up.up, up.down, up.status, waiting.waiting, task.task, import_chat.import_chat,
 )  # fmt: skip
 for _command in _COMMANDS:

@@ -175,11 +175,7 @@ class Importer:
         )
 
     async def _judge(self, message: IncomingMessage, window: tuple[HistoryItem, ...], end: datetime) -> Past:
-        media = message.media
-        subject = Subject(
-            text=message.text, key=f"message-{message.message_id}", history=window, chat_name=message.chat_name,
-            media_kind=media.kind if media else None,
-        )  # fmt: skip
+        subject = Subject.of(message, key=f"message-{message.message_id}", history=window)
         assessment = await self._assessor.assess(subject, is_important=False)
         judged = Judged(
             analysis=assessment.analysis,

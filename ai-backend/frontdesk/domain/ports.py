@@ -1,11 +1,11 @@
 """The places where more than one implementation fits. Each port has a contract suite that runs on all of them."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from frontdesk.domain.messages import HistoryItem
+from frontdesk.domain.messages import HistoryItem, IncomingMessage
 from frontdesk.domain.outgoing import Outgoing
 from frontdesk.domain.usage import Usage
 
@@ -21,6 +21,18 @@ class Subject(BaseModel):
     history: tuple[HistoryItem, ...] = ()
     chat_name: str = ""
     media_kind: str | None = None
+
+    @classmethod
+    def of(cls, message: IncomingMessage, *, key: str, history: tuple[HistoryItem, ...] | None = None) -> Self:
+        """A message with its own history, or another one."""
+        return cls(
+            text=message.text,
+            quoted=message.quoted.content if message.quoted else None,
+            key=key,
+            history=message.history if history is None else history,
+            chat_name=message.chat_name,
+            media_kind=message.media.kind if message.media else None,
+        )
 
 
 class Judgement(BaseModel):

@@ -226,15 +226,7 @@ class Processor:
         return await asyncio.to_thread(wishes_of, record, route, self._calendar_of(record.message.account))
 
     async def _assess(self, record: Record) -> Assessment:
-        message = record.message
-        subject = Subject(
-            text=message.text,
-            quoted=message.quoted.content if message.quoted else None,
-            key=f"message-{record.key}",
-            history=message.history,
-            chat_name=message.chat_name,
-            media_kind=message.media.kind if message.media else None,
-        )
+        subject = Subject.of(record.message, key=f"message-{record.key}")
         return await self._assessor.assess(subject, is_important=record.is_important)
 
     def _judgement(self, record: Record, assessment: Assessment) -> Judged:

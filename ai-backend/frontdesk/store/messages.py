@@ -105,6 +105,20 @@ async def fetch_latest(database: Database, *, limit: int) -> list[Record]:
         return [_record(row, (), ()) for row in rows]
 
 
+async def judged_since(database: Database, since: datetime, *, limit: int) -> list[int]:
+    """Messages that were accepted since a moment and judged, the newest first."""
+    table = webhook_messages
+    async with database.read() as connection:
+        rows = await connection.execute(
+            select(table.c.id)
+            .join(analytics_results, analytics_results.c.webhook_message_id == table.c.id)
+            .where(table.c.created_at >= since)
+            .order_by(table.c.created_at.desc(), table.c.id.desc())
+            .limit(limit)
+        )
+        return [int(row.id) for row in rows]
+
+
 async def replace_analysis(database: Database, record: Record, judged: Judged, *, now: datetime) -> None:
     """A later judgement replaces an earlier one and adds to its cost."""
     table = analytics_results
