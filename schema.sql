@@ -93,6 +93,24 @@ CREATE TABLE system_stats (
 	PRIMARY KEY (day, hour, metric, label)
 )ENGINE=InnoDB CHARSET=utf8mb4 COLLATE utf8mb4_bin;
 
+CREATE TABLE webhook_endpoints (
+	id INTEGER NOT NULL AUTO_INCREMENT,
+	url TEXT NOT NULL,
+	secret VARBINARY(128) NOT NULL,
+	description VARCHAR(255) NOT NULL,
+	events TEXT NOT NULL,
+	with_content BOOL NOT NULL,
+	is_enabled BOOL NOT NULL,
+	position BIGINT NOT NULL,
+	attempts INTEGER NOT NULL,
+	due_at DATETIME(6),
+	error TEXT,
+	owner VARBINARY(16),
+	held_until DATETIME(6),
+	created_at DATETIME(6) NOT NULL,
+	PRIMARY KEY (id)
+)ENGINE=InnoDB CHARSET=utf8mb4 COLLATE utf8mb4_bin;
+
 CREATE TABLE attachments (
 	account_id INTEGER NOT NULL,
 	message_id VARBINARY(255) NOT NULL,
@@ -169,6 +187,16 @@ CREATE TABLE sessions (
 	changed_at DATETIME(6) NOT NULL,
 	PRIMARY KEY (account_id),
 	FOREIGN KEY(account_id) REFERENCES accounts (id)
+)ENGINE=InnoDB CHARSET=utf8mb4 COLLATE utf8mb4_bin;
+
+CREATE TABLE webhook_dead_letters (
+	endpoint_id INTEGER NOT NULL,
+	event_number BIGINT NOT NULL,
+	type VARCHAR(32) NOT NULL,
+	reason TEXT NOT NULL,
+	created_at DATETIME(6) NOT NULL,
+	PRIMARY KEY (endpoint_id, event_number),
+	FOREIGN KEY(endpoint_id) REFERENCES webhook_endpoints (id)
 )ENGINE=InnoDB CHARSET=utf8mb4 COLLATE utf8mb4_bin;
 
 CREATE TABLE episodes (
@@ -403,4 +431,4 @@ CREATE TABLE alembic_version (
 	PRIMARY KEY (version_num)
 );
 
-INSERT INTO alembic_version (version_num) VALUES ('0005');
+INSERT INTO alembic_version (version_num) VALUES ('0006');

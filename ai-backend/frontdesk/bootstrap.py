@@ -45,6 +45,7 @@ from frontdesk.triage.rules import RulesAnalyser
 from frontdesk.web.app import build_app
 from frontdesk.web.auth import Gate
 from frontdesk.web.desk import Desk
+from frontdesk.webhooks.telling import Teller
 from frontdesk.wire.breaker import Breaker
 from frontdesk.wire.calls import SignedCaller
 
@@ -239,7 +240,10 @@ async def _pipeline(settings: Settings, clock: Clock | None, *, works: bool = Tr
             announce=feed.announce,
             clock=clock,
         )
+        teller = Teller(database=database, clock=clock)
+        stack.push_async_callback(teller.close)
         worker = Worker(
+            teller=teller,
             database=database,
             processor=processor,
             deliverer=deliverer,

@@ -13,7 +13,7 @@ PACKAGE = ROOT / "ai-backend" / "frontdesk"
 LEVELS: dict[str, int] = {
     "domain": 0,
     "store": 1, "model": 1, "config": 1, "wire": 1, "queues": 1, "media": 1,
-    "triage": 2, "channels": 2, "routing": 2, "agentkit": 2,
+    "triage": 2, "channels": 2, "routing": 2, "agentkit": 2, "webhooks": 2,
     "desk": 3,
     "pipeline": 4,
     "web": 5,

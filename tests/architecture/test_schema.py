@@ -11,8 +11,8 @@ from tests.support.mariadb import async_url, new_mysql_database
 
 from frontdesk.settings import ROOT
 from frontdesk.store.database import Database, open_database
+from frontdesk.store.desk_tables import metadata
 from frontdesk.store.schema import is_current, migrate, mysql_schema
-from frontdesk.store.tables import metadata
 
 PROMISED = {
     "webhook_messages": {"message_id", "chat_time", "chat_name", "phone_number", "current_message", "is_vip_customer", "created_at"},

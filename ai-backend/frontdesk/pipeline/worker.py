@@ -18,6 +18,7 @@ from frontdesk.pipeline.process import Processor
 from frontdesk.store import conversations, directory, duties, messages, stats, waits
 from frontdesk.store.conversations import Claim
 from frontdesk.store.database import Database
+from frontdesk.webhooks.telling import Teller
 
 log = structlog.get_logger(__name__)
 
@@ -26,6 +27,7 @@ MOST_IN_A_ROW = 60
 """Messages of one conversation before others have their turn."""
 GATHER_S = 0.01
 DEADLINES_S = 1
+TELL_S = 1
 RULES_S = 1
 ROLL_UP_INTERVAL_S = 300
 STOP_PATIENCE_S = 7
@@ -47,10 +49,12 @@ class Worker:
         sweep_interval_s: float,
         rerate_interval_s: float,
         rerate_per_minute: float,
+        teller: Teller,
         announce: Callable[[], None],
         clock: Callable[[], datetime],
     ) -> None:
         self._database = database
+        self._teller = teller
         self._announce = announce
         self._processor = processor
         self._deliverer = deliverer
@@ -93,7 +97,7 @@ class Worker:
             jobs = [
                 group.create_task(job)
                 for job in (
-                    self._rerate_regularly(), self._roll_up_regularly(), self._watch_deadlines(), self._send()
+                    self._rerate_regularly(), self._roll_up_regularly(), self._watch_deadlines(), self._tell(), self._send()
                 )
             ]  # fmt: skip
             holding = group.create_task(self._hold())
@@ -289,6 +293,12 @@ class Worker:
             with _logged("deadlines"):
                 while await waits.raise_due(self._database, now=self._clock()):
                     self._announce()
+
+    async def _tell(self) -> None:
+        """Tell others what happens, within a second."""
+        while not await _happens(self._stopped, within_s=TELL_S):
+            with _logged("tell"):
+                await self._teller.tell_due(self._stopped)
 
     async def _roll_up_regularly(self) -> None:
         # The first time also for the hours of a day in which nothing ran.

@@ -1,4 +1,4 @@
-"""The types of columns, the same in SQLite and MySQL.
+"""What tables are made of, the same in SQLite and MySQL.
 
 Ids from outside are bytes (VARBINARY), since even the binary collation ignores trailing spaces. Times are naive UTC with
 microseconds.
@@ -7,8 +7,9 @@ microseconds.
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, DateTime, Dialect, Integer, LargeBinary, Text
+from sqlalchemy import BigInteger, DateTime, Dialect, Integer, LargeBinary, MetaData, Table, Text
 from sqlalchemy.dialects import mysql
+from sqlalchemy.schema import SchemaItem
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 
@@ -67,3 +68,15 @@ LongText = Text().with_variant(mysql.MEDIUMTEXT(), "mysql", "mariadb")
 def Digests(length: int) -> TypeEngine[bytes]:  # noqa: N802 (a type)
     """Raw bytes of at most this length."""
     return LargeBinary(length).with_variant(mysql.VARBINARY(length), "mysql", "mariadb")
+
+
+COLLATION = "utf8mb4_bin"
+
+metadata = MetaData(
+    naming_convention={"ix": "ix_%(table_name)s_%(column_0_N_name)s", "uq": "uq_%(table_name)s_%(column_0_N_name)s"}
+)
+
+
+def table(name: str, *parts: SchemaItem) -> Table:
+    """A table of the desk."""
+    return Table(name, metadata, *parts, mysql_engine="InnoDB", mysql_charset="utf8mb4", mysql_collate=COLLATION)

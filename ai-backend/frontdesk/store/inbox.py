@@ -11,7 +11,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from frontdesk.domain.analysis import Analysis
 from frontdesk.store.conversations import IMPORTANT_LANE
 from frontdesk.store.database import Database
-from frontdesk.store.tables import accounts, analytics_results, conversations, waits, webhook_messages
+from frontdesk.store.desk_tables import waits
+from frontdesk.store.tables import accounts, analytics_results, conversations, webhook_messages
 
 
 class Wait(BaseModel):

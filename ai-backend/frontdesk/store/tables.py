@@ -1,4 +1,4 @@
-"""The schema, once: ``schema.sql`` and the migrations are proven equal to it.
+"""What is received, judged, routed and sent. ``schema.sql`` and the migrations are proven equal to the tables.
 
 Text is utf8mb4 with a binary collation, since MariaDB's default takes any two emoji for equal. JSON is text, parsed in
 Python, since MySQL and MariaDB disagree about it.
@@ -13,29 +13,15 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
-    MetaData,
     SmallInteger,
     String,
-    Table,
     Text,
     UniqueConstraint,
 )  # fmt: skip
-from sqlalchemy.schema import SchemaItem
 
-from frontdesk.store.columns import BigId, Digests, Id, LongText, Moment
+from frontdesk.store.columns import BigId, Digests, Id, LongText, Moment, table
 
-COLLATION = "utf8mb4_bin"
-
-metadata = MetaData(
-    naming_convention={"ix": "ix_%(table_name)s_%(column_0_N_name)s", "uq": "uq_%(table_name)s_%(column_0_N_name)s"}
-)
-
-
-def _table(name: str, *parts: SchemaItem) -> Table:
-    return Table(name, metadata, *parts, mysql_engine="InnoDB", mysql_charset="utf8mb4", mysql_collate=COLLATION)
-
-
-accounts = _table(
+accounts = table(
     "accounts",
     Column("id", Integer, primary_key=True),
     Column("name", Id(64), nullable=False, unique=True),
@@ -43,7 +29,7 @@ accounts = _table(
     Column("created_at", Moment, nullable=False),
 )
 
-contacts = _table(
+contacts = table(
     "contacts",
     Column("id", BigId, primary_key=True),
     Column("name", String(255)),
@@ -52,7 +38,7 @@ contacts = _table(
     Column("last_seen_at", Moment, nullable=False),
 )
 
-contact_identities = _table(
+contact_identities = table(
     "contact_identities",
     Column("kind", Id(16), primary_key=True),
     Column("value", Id(255), primary_key=True),
@@ -60,7 +46,7 @@ contact_identities = _table(
     Column("created_at", Moment, nullable=False),
 )
 
-conversations = _table(
+conversations = table(
     "conversations",
     Column("id", BigId, primary_key=True),
     Column("account_id", Integer, ForeignKey("accounts.id"), nullable=False),
@@ -82,7 +68,7 @@ conversations = _table(
     Index("ix_conversations_lane_ready_at", "lane", "ready_at"),
 )
 
-webhook_messages = _table(
+webhook_messages = table(
     "webhook_messages",
     Column("id", BigId, primary_key=True),
     Column("account_id", Integer, ForeignKey("accounts.id"), nullable=False),
@@ -117,7 +103,7 @@ webhook_messages = _table(
     Index("ix_webhook_messages_state_id", "state", "id"),
 )
 
-message_history = _table(
+message_history = table(
     "message_history",
     Column("conversation_id", BigId, ForeignKey("conversations.id"), primary_key=True),
     Column("digest", Digests(16), primary_key=True),
@@ -128,7 +114,7 @@ message_history = _table(
     Column("from_us", Boolean(create_constraint=False), nullable=False),
 )
 
-analytics_results = _table(
+analytics_results = table(
     "analytics_results",
     Column("id", BigId, primary_key=True),
     Column("webhook_message_id", BigId, ForeignKey("webhook_messages.id"), nullable=False, unique=True),
@@ -160,7 +146,7 @@ analytics_results = _table(
     Index("ix_analytics_results_rerate_due_id", "rerate_due", "id"),
 )
 
-agent_routing = _table(
+agent_routing = table(
     "agent_routing",
     Column("id", BigId, primary_key=True),
     Column("webhook_message_id", BigId, ForeignKey("webhook_messages.id"), nullable=False, unique=True),
@@ -173,7 +159,7 @@ agent_routing = _table(
     Column("routed_at", Moment, nullable=False, index=True),
 )
 
-routing_rules = _table(
+routing_rules = table(
     "routing_rules",
     Column("id", Integer, primary_key=True),
     Column("position", Integer, nullable=False),
@@ -185,7 +171,7 @@ routing_rules = _table(
     Column("group_only", Boolean(create_constraint=False), nullable=False),
 )
 
-important_customers = _table(
+important_customers = table(
     "important_customers",
     Column("id", Integer, primary_key=True),
     Column("kind", Id(16), nullable=False),
@@ -195,14 +181,14 @@ important_customers = _table(
     UniqueConstraint("kind", "value"),
 )
 
-critical_groups = _table(
+critical_groups = table(
     "critical_groups",
     Column("id", Integer, primary_key=True),
     Column("group_key", Id(255), nullable=False, unique=True),
     Column("created_at", Moment, nullable=False),
 )
 
-system_stats = _table(
+system_stats = table(
     "system_stats",
     Column("day", Date, primary_key=True),
     Column("hour", SmallInteger, primary_key=True, autoincrement=False),
@@ -211,7 +197,7 @@ system_stats = _table(
     Column("value", BigInteger, nullable=False),
 )
 
-outbox = _table(
+outbox = table(
     "outbox",
     Column("id", BigId, primary_key=True),
     Column("account_id", Integer, ForeignKey("accounts.id"), nullable=False),
@@ -242,7 +228,7 @@ outbox = _table(
 )
 
 # What one process at a time does: sending for an account, rating again. The columns mean what they mean for conversations.
-duties = _table(
+duties = table(
     "duties",
     Column("name", Id(64), primary_key=True),
     Column("version", BigInteger, nullable=False),
@@ -253,7 +239,7 @@ duties = _table(
 )
 
 # No foreign keys: what happened stays true when its subject is gone. ``number`` is given after the commit, see store/events.
-events = _table(
+events = table(
     "events",
     Column("id", BigId, primary_key=True),
     Column("number", BigInteger, unique=True),
@@ -267,7 +253,7 @@ events = _table(
 )
 
 # What the connector says of an account's link to WhatsApp; ``changed_at`` is its clock.
-sessions = _table(
+sessions = table(
     "sessions",
     Column("account_id", Integer, ForeignKey("accounts.id"), primary_key=True, autoincrement=False),
     Column("state", String(16), nullable=False),
@@ -276,7 +262,7 @@ sessions = _table(
 )
 
 # What happened to messages after they were written. No foreign key to the message: its change may come first.
-message_changes = _table(
+message_changes = table(
     "message_changes",
     Column("id", BigId, primary_key=True),
     Column("account_id", Integer, ForeignKey("accounts.id"), nullable=False),
@@ -296,7 +282,7 @@ message_changes = _table(
 )
 
 # Which file a message brought; the file itself lies under its SHA-256.
-attachments = _table(
+attachments = table(
     "attachments",
     Column("account_id", Integer, ForeignKey("accounts.id"), primary_key=True, autoincrement=False),
     Column("message_id", Id(255), primary_key=True),
@@ -307,74 +293,7 @@ attachments = _table(
     Column("created_at", Moment, nullable=False),
 )
 
-# Somebody waits for an answer: from the first message that needs one until we wrote. ``is_open`` is true or null, so that a
-# conversation has one open wait at most and any number of ended ones.
-waits = _table(
-    "waits",
-    Column("id", BigId, primary_key=True),
-    Column("account_id", Integer, ForeignKey("accounts.id"), nullable=False),
-    Column("conversation_id", BigId, ForeignKey("conversations.id"), nullable=False),
-    Column("first_message_id", BigId, ForeignKey("webhook_messages.id"), nullable=False),
-    # The one whose answer is due first.
-    Column("message_id", BigId, ForeignKey("webhook_messages.id"), nullable=False),
-    Column("is_open", Boolean(create_constraint=False)),
-    # Whether the conversation had been at rest: the answer is the first one then.
-    Column("is_first", Boolean(create_constraint=False), nullable=False),
-    Column("began_at", Moment, nullable=False),
-    Column("near_at", Moment, nullable=False),
-    Column("due_at", Moment, nullable=False),
-    # When its deadline is to be looked at: as it comes near, as it passes, never again.
-    Column("look_at", Moment, index=True),
-    Column("ended_at", Moment, index=True),
-    Column("answered_by", String(16)),
-    UniqueConstraint("conversation_id", "is_open"),
-    Index("ix_waits_is_open_due_at", "is_open", "due_at"),
-)
-
-# What a conversation was about, from the first message that needed an answer until somebody said that it is done.
-episodes = _table(
-    "episodes",
-    Column("id", BigId, primary_key=True),
-    Column("account_id", Integer, ForeignKey("accounts.id"), nullable=False),
-    Column("conversation_id", BigId, ForeignKey("conversations.id"), nullable=False),
-    Column("is_open", Boolean(create_constraint=False)),
-    Column("began_at", Moment, nullable=False),
-    Column("ended_at", Moment, index=True),
-    UniqueConstraint("conversation_id", "is_open"),
-)
-
-tasks = _table(
-    "tasks",
-    Column("id", BigId, primary_key=True),
-    Column("account_id", Integer, ForeignKey("accounts.id")),
-    Column("conversation_id", BigId, ForeignKey("conversations.id")),
-    Column("contact_id", BigId, ForeignKey("contacts.id"), index=True),
-    Column("title", String(255), nullable=False),
-    Column("description", LongText, nullable=False),
-    Column("type", String(16), nullable=False),
-    Column("priority", SmallInteger, nullable=False),
-    Column("due_at", Moment),
-    Column("is_all_day", Boolean(create_constraint=False), nullable=False),
-    Column("tags", Text, nullable=False),
-    Column("assignee", String(64)),
-    Column("status", String(16), nullable=False),
-    Column("source", String(16), nullable=False),
-    Column("created_at", Moment, nullable=False),
-    Column("changed_at", Moment, nullable=False),
-    Column("done_at", Moment),
-    Index("ix_tasks_status_due_at", "status", "due_at"),
-    Index("ix_tasks_conversation_id_status", "conversation_id", "status"),
-)
-
-# Which messages asked for a task: the first one, and those that repeated it. A message asks for each of its wishes once.
-task_messages = _table(
-    "task_messages",
-    Column("message_id", BigId, ForeignKey("webhook_messages.id"), primary_key=True, autoincrement=False),
-    Column("position", SmallInteger, primary_key=True, autoincrement=False),
-    Column("task_id", BigId, ForeignKey("tasks.id"), nullable=False, index=True),
-)
-
-counters = _table(
+counters = table(
     "counters",
     Column("name", Id(64), primary_key=True),
     Column("value", BigInteger, nullable=False),

@@ -24,7 +24,8 @@ from frontdesk.domain.tasks import (
 from frontdesk.domain.text import shorten
 from frontdesk.store import events
 from frontdesk.store.database import Database, inserted_id
-from frontdesk.store.tables import accounts, conversations, task_messages, tasks
+from frontdesk.store.desk_tables import task_messages, tasks
+from frontdesk.store.tables import accounts, conversations
 
 OPEN: TaskStatus = "open"
 REMEMBERED = timedelta(days=30)

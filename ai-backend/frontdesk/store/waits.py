@@ -16,7 +16,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from frontdesk.domain.deadlines import Deadline
 from frontdesk.store import events
 from frontdesk.store.database import Database
-from frontdesk.store.tables import analytics_results, conversations, episodes, waits, webhook_messages
+from frontdesk.store.desk_tables import episodes, waits
+from frontdesk.store.tables import analytics_results, conversations, webhook_messages
 
 AnsweredBy = Literal["person", "phone", "automatic", "nobody"]
 """``person``: over the desk; ``phone``: typed on the linked phone; ``nobody``: somebody said that no answer is needed."""

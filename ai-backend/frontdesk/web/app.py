@@ -18,6 +18,7 @@ from frontdesk.web.api import (
     sending,
     tasks,
     webhook,
+    webhooks,
 )
 from frontdesk.web.desk import DESK, Desk
 from frontdesk.web.problems import Handler, problems_middleware
@@ -58,6 +59,13 @@ def build_app(desk: Desk) -> web.Application:
     app.router.add_post(r"/conversations/{id:\d{1,20}}/messages", sending.write_to_conversation)
     app.router.add_get(r"/outbox/{id:\d{1,20}}", sending.one_outgoing)
     app.router.add_post("/outbox/acknowledgements", sending.acknowledge)
+    app.router.add_get("/webhooks", webhooks.all_endpoints)
+    app.router.add_post("/webhooks", webhooks.create)
+    app.router.add_get(r"/webhooks/{id:\d{1,20}}", webhooks.one)
+    app.router.add_patch(r"/webhooks/{id:\d{1,20}}", webhooks.change)
+    app.router.add_delete(r"/webhooks/{id:\d{1,20}}", webhooks.remove)
+    app.router.add_post(r"/webhooks/{id:\d{1,20}}/replay", webhooks.replay)
+    app.router.add_get(r"/webhooks/{id:\d{1,20}}/dead-letters", webhooks.dead_letters)
     app.router.add_get("/tasks", tasks.all_tasks)
     app.router.add_post("/tasks", tasks.create)
     app.router.add_get(r"/tasks/{id:\d{1,20}}", tasks.one_task)

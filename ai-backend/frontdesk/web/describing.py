@@ -4,7 +4,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from frontdesk.web import documents
+from frontdesk.web import desk_documents
 
 REFERENCE = "#/components/schemas/{model}"
 
@@ -77,17 +77,22 @@ def commanding(
 
 
 def editing(
-    summary: str, body: str, status: str, secured: dict[str, Any], *parameters: dict[str, Any]
+    summary: str,
+    body: str,
+    model: type[BaseModel],
+    secured: dict[str, Any],
+    *parameters: dict[str, Any],
+    status: str = "200",
 ) -> dict[str, Any]:
-    """A task that a person makes or changes."""
+    """Something of the desk that a person makes or changes."""
     return {
         "summary": summary,
         "parameters": list(parameters),
         "requestBody": request_body(body),
         "responses": {
-            status: answer(documents.TaskDocument, "The task"),
+            status: answer(model, "As it is now"),
             "400": problem("Not JSON"),
-            "404": problem("There is no such task"),
+            "404": problem("There is no such thing"),
             "413": problem("The body is too large"),
             "415": problem("The body is not UTF-8"),
             "422": problem("The body does not fit the contract"),
@@ -95,4 +100,41 @@ def editing(
             **UNAVAILABLE,
         },
         **secured,
+    }
+
+
+def webhooks(identifier: dict[str, Any], secured: dict[str, Any]) -> dict[str, Any]:
+    """The paths of the endpoints that are told what happens."""
+    missing = {"404": problem("There is no such endpoint"), **UNAUTHENTICATED}
+    one = desk_documents.EndpointDocument
+    return {
+        "/webhooks": {
+            **getting(
+                "Who is told what happens",
+                {"200": answer(desk_documents.EndpointsDocument, "All endpoints"), **UNAUTHENTICATED},
+                **secured,
+            ),
+            "post": editing("Tell somebody what happens from now on", "EndpointDraft", one, secured, status="201"),
+        },
+        "/webhooks/{id}": {
+            **getting(
+                "One endpoint", {"200": answer(one, "As it is now"), **missing}, parameters=[identifier], **secured
+            ),
+            "patch": editing("Change it", "EndpointChanges", one, secured, identifier),
+            "delete": {
+                "summary": "Tell it no more",
+                "parameters": [identifier],
+                "responses": {"204": {"description": "Removed"}, **missing, **UNAVAILABLE},
+                **secured,
+            },
+        },
+        "/webhooks/{id}/replay": {
+            "post": editing("Tell it again what came after an event", "RewindDraft", one, secured, identifier)
+        },
+        "/webhooks/{id}/dead-letters": getting(
+            "What it did not take for three days",
+            {"200": answer(desk_documents.DeadLettersDocument, "The oldest first"), **missing},
+            parameters=[identifier],
+            **secured,
+        ),
     }

@@ -9,12 +9,13 @@ from pydantic.json_schema import models_json_schema
 from frontdesk import __version__
 from frontdesk.channels.whatsapp_web import WebhookPayload
 from frontdesk.domain.tasks import TASK_STATES
-from frontdesk.web import documents
+from frontdesk.web import desk_documents, documents
 from frontdesk.web.api.connections import ConnectionsDocument, PairingDraft
 from frontdesk.web.api.connector import ChangeDraft, SessionDraft
 from frontdesk.web.api.conversations import ConversationDraft
 from frontdesk.web.api.sending import Acknowledgement, OutgoingMessageDraft
 from frontdesk.web.api.tasks import TaskChanges, TaskDraft
+from frontdesk.web.api.webhooks import EndpointChanges, EndpointDraft, RewindDraft
 from frontdesk.web.describing import (
     REFERENCE,
     RESULT,
@@ -27,12 +28,13 @@ from frontdesk.web.describing import (
     problem,
     request_body,
     telling,
+    webhooks,
 )
 
-# Every document of that module is described: one that is added there needs no second mention.
+# Every document of these modules is described: one that is added there needs no second mention.
 _ANSWERS = tuple(
     model
-    for name, model in vars(documents).items()
+    for name, model in (vars(documents) | vars(desk_documents)).items()
     if name.endswith("Document") and isinstance(model, type) and issubclass(model, BaseModel)
 )
 
@@ -51,6 +53,9 @@ def document() -> dict[str, Any]:
             (ConversationDraft, "validation"),
             (TaskDraft, "validation"),
             (TaskChanges, "validation"),
+            (EndpointDraft, "validation"),
+            (EndpointChanges, "validation"),
+            (RewindDraft, "validation"),
             (ConnectionsDocument, "serialization"),
             *((model, "serialization") for model in _ANSWERS),
         ],
@@ -162,7 +167,7 @@ def document() -> dict[str, Any]:
             "/conversations": getting(
                 "Where somebody waits for an answer, the first due first",
                 {
-                    "200": answer(documents.ConversationsDocument, "Whom to answer first"),
+                    "200": answer(desk_documents.ConversationsDocument, "Whom to answer first"),
                     "422": problem("The query does not fit"),
                     **UNAUTHENTICATED,
                 },
@@ -173,36 +178,28 @@ def document() -> dict[str, Any]:
                 **getting(
                     "One conversation, and who waits in it",
                     {
-                        "200": answer(documents.ConversationDocument, "The conversation"),
+                        "200": answer(desk_documents.ConversationDocument, "The conversation"),
                         "404": problem("There is no such conversation"),
                         **UNAUTHENTICATED,
                     },
                     parameters=[conversation],
                     **secured,
                 ),
-                "patch": {
-                    "summary": "Say that a conversation is done",
-                    "parameters": [conversation],
-                    "requestBody": request_body("ConversationDraft"),
-                    "responses": {
-                        "200": answer(documents.ConversationDocument, "The conversation"),
-                        "400": problem("Not JSON"),
-                        "404": problem("There is no such conversation"),
-                        "413": problem("The body is too large"),
-                        "415": problem("The body is not UTF-8"),
-                        "422": problem("The body does not fit the contract"),
-                        **UNAUTHENTICATED,
-                        **UNAVAILABLE,
-                    },
-                    **secured,
-                },
+                "patch": editing(
+                    "Say that a conversation is done",
+                    "ConversationDraft",
+                    desk_documents.ConversationDocument,
+                    secured,
+                    conversation,
+                ),
             },
             "/conversations/{id}/messages": {"post": writing},
+            **webhooks(identifier, secured),
             "/tasks": {
                 **getting(
                     "What is to be done, the first due first",
                     {
-                        "200": answer(documents.TasksDocument, "Tasks"),
+                        "200": answer(desk_documents.TasksDocument, "Tasks"),
                         "422": problem("The query does not fit"),
                         **UNAUTHENTICATED,
                     },
@@ -216,20 +213,22 @@ def document() -> dict[str, Any]:
                     ],
                     **secured,
                 ),
-                "post": editing("Make a task", "TaskDraft", "201", secured),
+                "post": editing("Make a task", "TaskDraft", desk_documents.TaskDocument, secured, status="201"),
             },
             "/tasks/{id}": {
                 **getting(
                     "One task, and the messages that asked for it",
                     {
-                        "200": answer(documents.TaskDocument, "The task"),
+                        "200": answer(desk_documents.TaskDocument, "The task"),
                         "404": problem("There is no such task"),
                         **UNAUTHENTICATED,
                     },
                     parameters=[identifier],
                     **secured,
                 ),
-                "patch": editing("Edit a task, or end it", "TaskChanges", "200", secured, identifier),
+                "patch": editing(
+                    "Edit a task, or end it", "TaskChanges", desk_documents.TaskDocument, secured, identifier
+                ),
             },
             "/tasks.ics": getting(
                 "Open tasks with a time, for a calendar to subscribe to",

@@ -10,7 +10,7 @@ from frontdesk.domain.errors import FieldProblem, InvalidInputError, NotFoundErr
 from frontdesk.store import inbox, waits
 from frontdesk.web.api.bodies import MAX_ID, read_body, read_document, whole_number
 from frontdesk.web.desk import DESK, Desk
-from frontdesk.web.documents import ConversationsDocument, conversation_of
+from frontdesk.web.desk_documents import ConversationsDocument, conversation_of
 
 DEFAULT_LIMIT = 50
 MAX_LIMIT = 200

@@ -22,7 +22,7 @@ from frontdesk.domain.tasks import (
 from frontdesk.store import tasks
 from frontdesk.web.api.bodies import MAX_ID, read_body, read_document, whole_number
 from frontdesk.web.desk import DESK
-from frontdesk.web.documents import TasksDocument, task_of
+from frontdesk.web.desk_documents import TasksDocument, task_of
 
 DEFAULT_LIMIT = 50
 MAX_LIMIT = 200

@@ -1,0 +1,1 @@
+"""What happens, told to others: signed, in order, for as long as it takes."""
