@@ -41,14 +41,15 @@ class MariaDB:
         if user is not None:
             for path in (base, base / "tmp"):
                 shutil.chown(path, user)
-        subprocess.run(
+        made = subprocess.run(
             [
                 _program("mariadb-install-db", "mysql_install_db"), "--no-defaults", f"--user={self._user}",
                 f"--datadir={base / 'data'}", "--auth-root-authentication-method=normal", "--skip-test-db",
                 "--skip-name-resolve",
             ],
-            check=True, capture_output=True,
+            check=False, capture_output=True, text=True,
         )  # fmt: skip
+        assert made.returncode == 0, f"no database was made: {made.stdout[-1000:]} {made.stderr[-1000:]}"
 
     def start(self, *options: str) -> None:
         """Start the server, with more options this time, and wait until it serves."""
