@@ -8,7 +8,22 @@ from typing import Any
 import click
 
 from frontdesk import __version__
-from frontdesk.cli import agents, check, db, evaluate, import_chat, retry, rules, send, serve, task, up, vip, waiting
+from frontdesk.cli import (
+    agents,
+    check,
+    db,
+    evaluate,
+    import_chat,
+    privacy,
+    retry,
+    rules,
+    send,
+    serve,
+    task,
+    up,
+    vip,
+    waiting,
+)
 from frontdesk.domain.errors import FrontdeskError
 
 try:
@@ -48,7 +63,7 @@ def main() -> None:
 
 _COMMANDS: tuple[Any, ...] = (
     serve.serve, serve.worker, agents.agents, retry.retry, send.send, vip.vip, rules.rule, check.check, db.db, evaluate.evaluate, evaluate.replay_stored,
-    up.up, up.down, up.status, waiting.waiting, task.task, import_chat.import_chat,
+    up.up, up.down, up.status, waiting.waiting, task.task, import_chat.import_chat, privacy.export, privacy.forget,
 )  # fmt: skip
 for _command in _COMMANDS:
     cli.add_command(_command)

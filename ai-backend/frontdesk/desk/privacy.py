@@ -1,0 +1,80 @@
+"""What the law gives people: to be told what is stored about them, and to be forgotten."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from frontdesk.domain.contacts import Identity
+from frontdesk.domain.errors import NotFoundError
+from frontdesk.media.files import MediaFiles
+from frontdesk.store import erasure
+from frontdesk.store.database import Database
+
+Everything = Mapping[str, Sequence[Mapping[str, Any]]]
+
+
+async def told(database: Database, identity: Identity) -> Everything:
+    """Every row about somebody, by table.
+
+    Raises:
+        NotFoundError: nobody is known by this.
+    """
+    contact_id = await erasure.contact_of(database, identity)
+    found = None if contact_id is None else await erasure.everything_about(database, contact_id)
+    if found is None:
+        raise NotFoundError("nobody is known by this number or id")
+    return found
+
+
+async def forget(database: Database, media: MediaFiles, identity: Identity) -> tuple[int, int]:
+    """Erase somebody; how many messages and how many files. The rows first: a file without a row is found by nobody.
+
+    Raises:
+        NotFoundError: nobody is known by this.
+    """
+    contact_id = await erasure.contact_of(database, identity)
+    if contact_id is None:
+        raise NotFoundError("nobody is known by this number or id")
+    messages, files = await erasure.forget(database, contact_id)
+    removed = 0
+    for sha256 in files:
+        # Somebody may have sent the same file meanwhile.
+        if not await erasure.is_used(database, sha256):
+            media.path_of(sha256).unlink(missing_ok=True)
+            removed += 1
+    return messages, removed
+
+
+def as_json(everything: Everything) -> str:
+    """For programs."""
+    return json.dumps(everything, ensure_ascii=False, indent=2, default=str)
+
+
+def as_text(everything: Everything) -> str:
+    """For people: who it is, what was said, what was thought of it, and what is to be done."""
+    (contact,) = everything["contacts"]
+    lines = [f"Contact {contact['id']}: {contact['name'] or 'without a name'}"]
+    lines += [f"Known as: {row['kind']} {row['value']}" for row in everything["contact_identities"]]
+    lines.append(f"First seen {contact['first_seen_at']}, last seen {contact['last_seen_at']}")
+    judged = {row["webhook_message_id"]: json.loads(row["document"]) for row in everything["analytics_results"]}
+    said = [
+        (row["chat_time"], "us" if row["is_from_us"] else "them", row["current_message"], judged.get(row["id"]))
+        for row in everything["webhook_messages"]
+    ]
+    said += [(row["created_at"], "us", row["content"], None) for row in everything["outbox"]]
+    lines += ["", "What was said"]
+    for at, who, text, analysis in sorted(said, key=lambda item: item[0]):
+        lines.append(f"{at}  {who}: {text}")
+        if analysis:
+            lines.append(
+                f"    judged by {analysis['analyser']}: {analysis['category']}, urgency {analysis['urgency_score']}, "
+                f"{analysis['sentiment']}, {analysis['language']}; {analysis['summary']}"
+            )
+    lines += ["", "Files"] + [
+        f"{row['created_at']}  {row['mimetype']}, {row['size']} bytes  {row['filename'] or ''}"
+        for row in everything["attachments"]
+    ]
+    lines += ["", "What is to be done"] + [
+        f"{row['created_at']}  {row['status']}: {row['title']}" for row in everything["tasks"]
+    ]
+    return "\n".join(lines) + "\n"

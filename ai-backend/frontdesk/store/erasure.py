@@ -1,0 +1,217 @@
+"""Everything that is stored about somebody: told, or erased.
+
+Events stay: they hold ids and facts, and never what somebody wrote or who it was.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Table, and_, delete, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from frontdesk.domain.contacts import Identity
+from frontdesk.store import waits
+from frontdesk.store.database import Database
+from frontdesk.store.desk_tables import episodes, task_messages, tasks
+from frontdesk.store.desk_tables import waits as wait_table
+from frontdesk.store.tables import (
+    agent_routing,
+    analytics_results,
+    attachments,
+    contact_identities,
+    contacts,
+    conversations,
+    important_customers,
+    message_changes,
+    message_history,
+    outbox,
+    webhook_messages,
+)
+
+ERASED = "[erased]"
+AT_ONCE = 500
+"""Ids in one statement."""
+
+
+async def contact_of(database: Database, identity: Identity) -> int | None:
+    """The contact that somebody is known as, or None."""
+    table = contact_identities
+    async with database.read() as connection:
+        found = await connection.scalar(
+            select(table.c.contact_id).where(table.c.kind == identity.kind, table.c.value == identity.value)
+        )
+    return None if found is None else int(found)
+
+
+async def everything_about(database: Database, contact_id: int) -> dict[str, list[dict[str, Any]]] | None:
+    """Every row about a contact, by table; None where there is none. In a group only what they wrote themselves."""
+    message = webhook_messages
+    async with database.read() as connection:
+        known = (await connection.execute(select(contacts).where(contacts.c.id == contact_id))).mappings().first()
+        if known is None:
+            return None
+        own = await _direct(connection, contact_id)
+        in_own = message.c.conversation_id.in_(own) if own else message.c.contact_id == contact_id
+        mine = or_(message.c.contact_id == contact_id, in_own)
+        ids = select(message.c.id).where(mine)
+        names = select(message.c.message_id).where(mine)
+        wanted: tuple[tuple[Table, ColumnElement[bool]], ...] = (
+            (contact_identities, contact_identities.c.contact_id == contact_id),
+            (conversations, conversations.c.contact_id == contact_id),
+            (message, mine),
+            (message_history, message_history.c.conversation_id.in_(own)),
+            (analytics_results, analytics_results.c.webhook_message_id.in_(ids)),
+            (agent_routing, agent_routing.c.webhook_message_id.in_(ids)),
+            (message_changes, message_changes.c.message_id.in_(names)),
+            (attachments, attachments.c.message_id.in_(names)),
+            (outbox, outbox.c.conversation_id.in_(own)),
+            (tasks, or_(tasks.c.contact_id == contact_id, tasks.c.conversation_id.in_(own))),
+            (wait_table, wait_table.c.conversation_id.in_(own)),
+            (episodes, episodes.c.conversation_id.in_(own)),
+        )
+        found: dict[str, list[dict[str, Any]]] = {"contacts": [dict(known)]}
+        for table, condition in wanted:
+            rows = (await connection.execute(select(table).where(condition))).mappings()
+            found[table.name] = [{name: _plain(value) for name, value in row.items()} for row in rows]
+        found["contacts"] = [{name: _plain(value) for name, value in known.items()}]
+        return found
+
+
+async def forget(database: Database, contact_id: int) -> tuple[int, list[str]]:
+    """Erase a contact: their chats with us whole, and in groups what they wrote; how many messages, and files that nobody has any more."""
+    message = webhook_messages
+
+    async def work(connection: AsyncConnection) -> tuple[int, list[str]]:
+        own = await _direct(connection, contact_id, locked=True)
+        in_own = await _ids(connection, message.c.id, message.c.conversation_id.in_(own)) if own else []
+        elsewhere = await _ids(
+            connection, message.c.id, and_(message.c.contact_id == contact_id, message.c.conversation_id.not_in(own))
+        )
+        files = await _erase_what_belongs_to(connection, [*in_own, *elsewhere])
+        await _erase_words(connection, contact_id, elsewhere)
+        for table in (tasks, wait_table, episodes, outbox):
+            for part in _parts(own):
+                await connection.execute(delete(table).where(table.c.conversation_id.in_(part)))
+        for part in _parts(in_own):
+            await connection.execute(delete(message).where(message.c.id.in_(part)))
+        for part in _parts(own):
+            await connection.execute(delete(message_history).where(message_history.c.conversation_id.in_(part)))
+            await connection.execute(delete(conversations).where(conversations.c.id.in_(part)))
+        await _erase_contact(connection, contact_id, is_needed=bool(elsewhere))
+        return len(in_own) + len(elsewhere), files
+
+    return await database.write(work)
+
+
+async def is_used(database: Database, sha256: str) -> bool:
+    """Whether any message has brought a file."""
+    table = attachments
+    async with database.read() as connection:
+        found = await connection.scalar(select(table.c.size).where(table.c.sha256 == bytes.fromhex(sha256)).limit(1))
+    return found is not None
+
+
+async def _erase_what_belongs_to(connection: AsyncConnection, message_ids: Sequence[int]) -> list[str]:
+    """Everything that hangs on messages; the files that nobody else has."""
+    message = webhook_messages
+    files: set[bytes] = set()
+    for part in _parts(message_ids):
+        named = (
+            await connection.execute(select(message.c.account_id, message.c.message_id).where(message.c.id.in_(part)))
+        ).all()
+        task_ids = await _ids(connection, task_messages.c.task_id, task_messages.c.message_id.in_(part))
+        await connection.execute(delete(task_messages).where(task_messages.c.message_id.in_(part)))
+        asked_by_others = set(await _ids(connection, task_messages.c.task_id, task_messages.c.task_id.in_(task_ids)))
+        gone = sorted(set(task_ids) - asked_by_others)
+        await connection.execute(delete(tasks).where(tasks.c.id.in_(gone)))
+        await connection.execute(
+            delete(wait_table).where(or_(wait_table.c.message_id.in_(part), wait_table.c.first_message_id.in_(part)))
+        )
+        for table in (agent_routing, analytics_results):
+            await connection.execute(delete(table).where(table.c.webhook_message_id.in_(part)))
+        for account_id in {row.account_id for row in named}:
+            names = [row.message_id for row in named if row.account_id == account_id]
+            theirs = attachments.c.account_id == account_id, attachments.c.message_id.in_(names)
+            files |= {
+                bytes(row.sha256) for row in await connection.execute(select(attachments.c.sha256).where(*theirs))
+            }
+            await connection.execute(delete(attachments).where(*theirs))
+            await connection.execute(
+                delete(message_changes).where(
+                    message_changes.c.account_id == account_id, message_changes.c.message_id.in_(names)
+                )
+            )
+    used = {
+        bytes(row.sha256)
+        for row in await connection.execute(select(attachments.c.sha256).where(attachments.c.sha256.in_(sorted(files))))
+    }
+    return sorted(digest.hex() for digest in files - used)
+
+
+async def _erase_words(connection: AsyncConnection, contact_id: int, message_ids: Sequence[int]) -> None:
+    """What somebody wrote in groups: in the messages, in the history of others, and where others quote it."""
+    message, history = webhook_messages, message_history
+    name = await connection.scalar(select(contacts.c.name).where(contacts.c.id == contact_id))
+    for part in _parts(message_ids):
+        rows = (
+            await connection.execute(
+                select(message.c.id, message.c.conversation_id, message.c.sender_id, message.c.sender_name).where(
+                    message.c.id.in_(part)
+                )
+            )
+        ).all()
+        groups = sorted({row.conversation_id for row in rows})
+        ids = {row.sender_id for row in rows if row.sender_id}
+        names = ids | {row.sender_name for row in rows if row.sender_name} | ({name} if name else set())
+        await connection.execute(
+            delete(history).where(history.c.conversation_id.in_(groups), history.c.sender.in_(sorted(names)))
+        )
+        for id_ in ids:
+            theirs = message.c.conversation_id.in_(groups), message.c.quoted.contains(id_, autoescape=True)
+            await connection.execute(update(message).where(*theirs).values(quoted=None))
+        for row in rows:
+            erased = {"message_id": f"erased_{row.id}", "current_message": ERASED, "state": "processed"}
+            none = dict.fromkeys(
+                ("sender_name", "sender_id", "phone_number", "media", "quoted", "history_digests", "error")
+            )
+            await connection.execute(update(message).where(message.c.id == row.id).values(**erased, **none))
+        for group in groups:
+            await waits.recount(connection, group)
+
+
+async def _erase_contact(connection: AsyncConnection, contact_id: int, *, is_needed: bool) -> None:
+    identity = contact_identities
+    rows = (
+        await connection.execute(select(identity.c.kind, identity.c.value).where(identity.c.contact_id == contact_id))
+    ).all()
+    for row in rows:
+        customer = important_customers
+        await connection.execute(delete(customer).where(customer.c.kind == row.kind, customer.c.value == row.value))
+    await connection.execute(delete(identity).where(identity.c.contact_id == contact_id))
+    await connection.execute(update(tasks).where(tasks.c.contact_id == contact_id).values(contact_id=None))
+    if is_needed:
+        # What they wrote in groups stays somebody's, of whom nothing is known.
+        await connection.execute(update(contacts).where(contacts.c.id == contact_id).values(name=None, language=None))
+    else:
+        await connection.execute(delete(contacts).where(contacts.c.id == contact_id))
+
+
+async def _direct(connection: AsyncConnection, contact_id: int, *, locked: bool = False) -> list[int]:
+    wanted = select(conversations.c.id).where(conversations.c.contact_id == contact_id).order_by(conversations.c.id)
+    rows = await connection.execute(wanted.with_for_update() if locked else wanted)
+    return [int(row.id) for row in rows]
+
+
+async def _ids(connection: AsyncConnection, column: ColumnElement[int], condition: ColumnElement[bool]) -> list[int]:
+    return [int(row[0]) for row in await connection.execute(select(column).where(condition).distinct())]
+
+
+def _parts(ids: Sequence[int]) -> Iterable[Sequence[int]]:
+    return (ids[start : start + AT_ONCE] for start in range(0, len(ids), AT_ONCE))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    return value.hex() if isinstance(value, bytes) else value
