@@ -33,12 +33,23 @@ async def fill(desk: RunningDesk, connector: Callable[..., Any] | None = None) -
         async with desk.session.put(url, data=content, headers=secret | {"X-Filename": f"{name}.jpg"}) as response:
             assert response.status == 201
     in_group = webhook(
-        "whisper this to nobody", message_id="false_123-456@g.us_3EB0_15550100111@c.us", sender_id="15550100111@c.us",
+        "can you whisper to me what a full service costs today?", message_id="false_123-456@g.us_3EB0_15550100111@c.us", sender_id="15550100111@c.us",
         sender_name="Ada Example", **GROUP,
     )  # fmt: skip
     ids["group"] = (await desk.post(in_group)).document
-    history = [{"sender": "Ada Example", "content": "whisper this to nobody", "timestamp": None, "type": "chat"}]
-    quoted = {"message_id": in_group["message_id"], "sender": "15550100111@c.us", "content": "whisper this to nobody"}
+    history = [
+        {
+            "sender": "Ada Example",
+            "content": "can you whisper to me what a full service costs today?",
+            "timestamp": None,
+            "type": "chat",
+        }
+    ]
+    quoted = {
+        "message_id": in_group["message_id"],
+        "sender": "15550100111@c.us",
+        "content": "can you whisper to me what a full service costs today?",
+    }
     bob = webhook(
         "Where is my order?", message_id="bob-1", phone_number=BOB, sender_id="15550100222@c.us", sender_name="Bob",
         history=history, quoted=quoted, **GROUP,
