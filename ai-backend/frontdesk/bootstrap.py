@@ -19,6 +19,7 @@ from frontdesk.channels.whatsapp_web import address_of
 from frontdesk.config.business import load_business
 from frontdesk.config.manifests import load_manifests
 from frontdesk.desk import seeding
+from frontdesk.desk.privacy import Retention
 from frontdesk.desk.sending import Sender
 from frontdesk.domain.agents import Manifest
 from frontdesk.domain.business import Business
@@ -184,16 +185,6 @@ class Backend:
         self.desk.is_stopping = True
         self.pipeline.stop()
 
-    @property
-    def worker(self) -> Worker:
-        """The worker, whether it runs here or not."""
-        return self.pipeline.worker
-
-    @property
-    def processor(self) -> Processor:
-        """What takes a message through its stages."""
-        return self.pipeline.processor
-
 
 @asynccontextmanager
 async def _pipeline(settings: Settings, clock: Clock | None, *, works: bool = True) -> AsyncIterator[Pipeline]:
@@ -242,8 +233,17 @@ async def _pipeline(settings: Settings, clock: Clock | None, *, works: bool = Tr
         )
         teller = Teller(database=database, clock=clock)
         stack.push_async_callback(teller.close)
+        retention = Retention(
+            database=database,
+            media=media_of(settings, database),
+            messages_days=settings.retention_days,
+            files_days=settings.media_retention_days,
+            events_days=settings.events_retention_days,
+            clock=clock,
+        )
         worker = Worker(
             teller=teller,
+            retention=retention,
             database=database,
             processor=processor,
             deliverer=deliverer,

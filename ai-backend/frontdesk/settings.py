@@ -69,6 +69,13 @@ class Settings(BaseSettings):
     media_quota_mb: int = Field(default=10_240, ge=0, description="What all files may take together, in MiB")
     media_min_free_mb: int = Field(default=1024, ge=0, description="What must stay free of the disk, in MiB")
 
+    # How long things are kept
+    retention_days: int = Field(
+        default=0, ge=0, description="Messages that are older are erased with all that is theirs; 0 keeps them"
+    )
+    media_retention_days: int = Field(default=0, ge=0, description="Files that are older are removed; 0 keeps them")
+    events_retention_days: int = Field(default=0, ge=0, description="Events that are older are forgotten; 0 keeps them")
+
     # The model
     openai_api_key: str | None = Field(default=None, description="Without it triage and agents answer by rules")
     openai_base_url: str | None = Field(default=None, description="Another provider that speaks OpenAI's protocol")

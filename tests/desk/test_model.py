@@ -137,8 +137,8 @@ async def test_what_rules_judged_in_an_outage_is_judged_again(start_desk: DeskFa
     )
     number = (await desk.post(webhook("Where is my order?"))).document["database_id"]
     openai.failure = lambda _: None
-    assert await desk.backend.processor.rerate_oldest()
-    assert not await desk.backend.processor.rerate_oldest()
+    assert await desk.backend.pipeline.processor.rerate_oldest()
+    assert not await desk.backend.pipeline.processor.rerate_oldest()
     found = (await desk.get(f"/messages/{number}")).document
     assert found["analysis"]["analyser"] == "decisions+responses"
     assert (await desk.get("/stats")).document["waiting"]["to_rerate"] == 0
@@ -161,10 +161,10 @@ async def test_an_outage_however_long_costs_no_message_its_second_judgement(
 
     for _ in range(12):
         await left_alone()
-        assert not await desk.backend.processor.rerate_oldest()
+        assert not await desk.backend.pipeline.processor.rerate_oldest()
     openai.failure = lambda _: None
     await left_alone()
-    assert await desk.backend.processor.rerate_oldest()
+    assert await desk.backend.pipeline.processor.rerate_oldest()
     assert (await desk.get("/stats")).document["waiting"]["to_rerate"] == 0
 
 

@@ -201,7 +201,7 @@ async def test_a_queue_gives_a_worker_no_more_than_it_has_places_for(start_desk:
     desk: RunningDesk = await start_desk(embedded_worker=False, worker_concurrency=2)
     keeper = intake.Intake(desk.backend.desk.database)
     await keeper.accept([_message(phone_number=f"+1555010{n:04}") for n in range(12)], now=_now())
-    worker, most = desk.backend.worker, 0
+    worker, most = desk.backend.pipeline.worker, 0
     asked = [asyncio.create_task(worker.work_on_one()) for _ in range(12)]
     while not all(task.done() for task in asked):
         most = max(most, worker.active)
@@ -250,7 +250,9 @@ async def test_a_worker_that_lost_its_lease_stops(start_desk: DeskFactory) -> No
     record = await messages.fetch(database, reply.document["database_id"])
     assert record is not None
     with pytest.raises(LeaseLostError):
-        await desk.backend.processor.process(Claim(conversation_id=record.conversation_id, token=b"0" * 16), record, ())
+        await desk.backend.pipeline.processor.process(
+            Claim(conversation_id=record.conversation_id, token=b"0" * 16), record, ()
+        )
     after = await messages.fetch(database, record.id)
     assert after is not None
     assert (after.state, after.attempts, after.analysis) == ("pending", 0, None)
@@ -263,12 +265,12 @@ async def test_a_flood_in_one_conversation_lets_others_have_their_turn(start_des
     flood = [_message() for _ in range(MOST_IN_A_ROW + 40)]
     accepted = await intake.Intake(database).accept(flood, now=_now() - timedelta(seconds=1))
     (other,) = await intake.Intake(database).accept([_message(phone_number="+15550100199")], now=_now())
-    running = asyncio.create_task(desk.backend.worker.run())
+    running = asyncio.create_task(desk.backend.pipeline.worker.run())
     assert await desk.backend.desk.completions.wait(other.id, timeout_s=30)
     last = await messages.fetch(database, accepted[-1].id)
     assert last is not None
     assert last.state == "pending"
-    desk.backend.worker.stop()
+    desk.backend.pipeline.worker.stop()
     await running
 
 

@@ -2,12 +2,12 @@
 
 import json
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from sqlalchemy import select
-from tests.support.desk import RunningDesk, webhook
+from tests.support.desk import DeskFactory, RunningDesk, webhook
 
 from frontdesk.desk import privacy
 from frontdesk.domain.contacts import Identity, parse_identity
@@ -116,3 +116,36 @@ async def test_who_is_forgotten_is_nowhere_any_more(desk: RunningDesk) -> None:
     # Who writes again is somebody new.
     again = (await desk.post(webhook("Hello again"))).document
     assert again["conversation_id"] != ids["direct"]["conversation_id"]
+
+
+async def test_what_is_older_than_it_is_to_be_kept_is_erased(start_desk: DeskFactory) -> None:
+    """Messages with all that is theirs, files, events; what is to be done stays, and what is younger."""
+    desk: RunningDesk = await start_desk()
+    ids = await fill(desk)
+    database, media = desk.backend.desk.database, desk.backend.desk.media
+    found = await privacy.told(database, parse_identity(ADA))
+    path = media.path_of(found["attachments"][0]["sha256"])
+    later = timedelta(days=10)
+
+    def kept(**days: int) -> privacy.Retention:
+        none = {"messages_days": 0, "files_days": 0, "events_days": 0}
+        return privacy.Retention(database=database, media=media, clock=lambda: datetime.now(UTC) + later, **none | days)
+
+    await kept().expire()
+    await kept(messages_days=11, files_days=11, events_days=11).expire()
+    assert len((await desk.get("/messages")).document["messages"]) == 3
+    assert path.exists()
+    await kept(files_days=9).expire()
+    assert not path.exists()
+    shown = (await desk.get(f"/messages/{ids['direct']['database_id']}")).document
+    assert shown["media"]["status"] == "pending"
+    await kept(events_days=9).expire()
+    assert (await desk.get("/events?after=0")).document["events"] == []
+    await kept(messages_days=9).expire()
+    assert (await desk.get("/messages")).document["messages"] == []
+    left = await dump(desk)
+    for table in ("analytics_results", "agent_routing", "message_changes", "attachments", "waits", "task_messages"):
+        assert left[table] == "[]", table
+    open_ones = (await desk.get("/tasks")).document["tasks"]
+    assert "My bicycle squeaks, please repair it by next Friday at 3pm" in [task["title"] for task in open_ones]
+    assert {task["message_id"] for task in open_ones} == {None}

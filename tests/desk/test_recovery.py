@@ -152,7 +152,7 @@ async def test_a_stored_analysis_is_not_made_again_after_a_restart(start_desk: D
         await connection.execute(text("DELETE FROM agent_routing"))
         await conversations.wake(connection, [1], now=_now())
         await connection.commit()
-    desk.backend.worker.wake()
+    desk.backend.pipeline.worker.wake()
     desk.backend.desk.completions._finished.clear()
     assert await desk.backend.desk.completions.wait(number, timeout_s=20)
     found = (await desk.get(f"/messages/{number}")).document
@@ -315,10 +315,10 @@ class _Broken:
 async def test_a_worker_that_meets_the_unexpected_goes_on(start_desk: DeskFactory) -> None:
     """Taking messages and never working on them would be the worst of all."""
     desk: RunningDesk = await start_desk(sweep_interval_s=0.02)
-    store, broken = desk.backend.worker._database, _Broken()
-    desk.backend.worker._database = broken  # type: ignore[assignment]
-    desk.backend.worker.wake()
+    store, broken = desk.backend.pipeline.worker._database, _Broken()
+    desk.backend.pipeline.worker._database = broken  # type: ignore[assignment]
+    desk.backend.pipeline.worker.wake()
     async with asyncio.timeout(20):
         await broken.asked.wait()
-    desk.backend.worker._database = store
+    desk.backend.pipeline.worker._database = store
     assert (await desk.post(webhook("how much is it?"))).document["success"] is True

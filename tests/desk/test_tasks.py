@@ -98,7 +98,7 @@ async def test_a_wish_outlives_an_agent_that_never_answers(start_desk: DeskFacto
     assert (await messages.retry_failed(desk.backend.desk.database, message_id=None, now=desk.backend.desk.clock()))[
         0
     ] == 1
-    desk.backend.worker.wake()
+    desk.backend.pipeline.worker.wake()
     async with asyncio.timeout(10):
         while (await desk.get(f"/messages/{result['database_id']}")).document["state"] != "failed":
             await desk.backend.desk.completions.wait(-1, timeout_s=0.05)

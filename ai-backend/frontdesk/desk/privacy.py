@@ -1,7 +1,8 @@
 """What the law gives people: to be told what is stored about them, and to be forgotten."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 from frontdesk.domain.contacts import Identity
@@ -9,6 +10,8 @@ from frontdesk.domain.errors import NotFoundError
 from frontdesk.media.files import MediaFiles
 from frontdesk.store import erasure
 from frontdesk.store.database import Database
+
+AT_ONCE = 500
 
 Everything = Mapping[str, Sequence[Mapping[str, Any]]]
 
@@ -36,13 +39,50 @@ async def forget(database: Database, media: MediaFiles, identity: Identity) -> t
     if contact_id is None:
         raise NotFoundError("nobody is known by this number or id")
     messages, files = await erasure.forget(database, contact_id)
+    return messages, await _remove(database, media, files)
+
+
+class Retention:
+    """Keeps messages, files and events for so many days; 0 keeps them for ever."""
+
+    def __init__(
+        self, *, database: Database, media: MediaFiles, messages_days: int, files_days: int, events_days: int,
+        clock: Callable[[], datetime],
+    ) -> None:  # fmt: skip
+        self._database = database
+        self._media = media
+        self._messages_days = messages_days
+        self._files_days = files_days
+        self._events_days = events_days
+        self._clock = clock
+
+    async def expire(self) -> None:
+        """Erase what is older, a part at a time, so that nobody waits for it."""
+        if self._messages_days:
+            before = self._before(self._messages_days)
+            while (found := await erasure.expire_messages(self._database, before, limit=AT_ONCE))[0]:
+                await _remove(self._database, self._media, found[1])
+            await erasure.expire_history(self._database, before)
+        if self._files_days:
+            before = self._before(self._files_days)
+            while (found := await erasure.expire_files(self._database, before, limit=AT_ONCE))[0]:
+                await _remove(self._database, self._media, found[1])
+        if self._events_days:
+            while await erasure.expire_events(self._database, self._before(self._events_days), limit=AT_ONCE):
+                pass
+
+    def _before(self, days: int) -> datetime:
+        return self._clock() - timedelta(days=days)
+
+
+async def _remove(database: Database, media: MediaFiles, files: Sequence[str]) -> int:
     removed = 0
     for sha256 in files:
         # Somebody may have sent the same file meanwhile.
         if not await erasure.is_used(database, sha256):
             media.path_of(sha256).unlink(missing_ok=True)
             removed += 1
-    return messages, removed
+    return removed
 
 
 def as_json(everything: Everything) -> str:

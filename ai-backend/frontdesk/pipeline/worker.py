@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 import structlog
 
 from frontdesk import telemetry
+from frontdesk.desk.privacy import Retention
 from frontdesk.domain.errors import LeaseLostError, UnavailableError
 from frontdesk.domain.routing import Rule
 from frontdesk.failpoints import failpoint
@@ -28,6 +29,7 @@ MOST_IN_A_ROW = 60
 GATHER_S = 0.01
 DEADLINES_S = 1
 TELL_S = 1
+EXPIRE_S = 3600
 RULES_S = 1
 ROLL_UP_INTERVAL_S = 300
 STOP_PATIENCE_S = 7
@@ -50,11 +52,13 @@ class Worker:
         rerate_interval_s: float,
         rerate_per_minute: float,
         teller: Teller,
+        retention: Retention,
         announce: Callable[[], None],
         clock: Callable[[], datetime],
     ) -> None:
         self._database = database
         self._teller = teller
+        self._retention = retention
         self._announce = announce
         self._processor = processor
         self._deliverer = deliverer
@@ -97,7 +101,7 @@ class Worker:
             jobs = [
                 group.create_task(job)
                 for job in (
-                    self._rerate_regularly(), self._roll_up_regularly(), self._watch_deadlines(), self._tell(), self._send()
+                    self._rerate_regularly(), self._roll_up_regularly(), self._watch_deadlines(), self._tell(), self._expire_regularly(), self._send()
                 )
             ]  # fmt: skip
             holding = group.create_task(self._hold())
@@ -299,6 +303,16 @@ class Worker:
         while not await _happens(self._stopped, within_s=TELL_S):
             with _logged("tell"):
                 await self._teller.tell_due(self._stopped)
+
+    async def _expire_regularly(self) -> None:
+        """One process at a time."""
+
+        async def expire(_: datetime) -> None:
+            await self._retention.expire()
+
+        while not await _happens(self._stopped, within_s=EXPIRE_S):
+            with _logged("expire"):
+                await self._if_ours("expire", expire, pause_s=EXPIRE_S / 2)
 
     async def _roll_up_regularly(self) -> None:
         # The first time also for the hours of a day in which nothing ran.

@@ -5,12 +5,13 @@ Events stay: they hold ids and facts, and never what somebody wrote or who it wa
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement, Table, and_, delete, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from frontdesk.domain.contacts import Identity
+from frontdesk.domain.outgoing import OPEN_STATES
 from frontdesk.store import waits
 from frontdesk.store.database import Database
 from frontdesk.store.desk_tables import episodes, task_messages, tasks
@@ -22,6 +23,7 @@ from frontdesk.store.tables import (
     contact_identities,
     contacts,
     conversations,
+    events,
     important_customers,
     message_changes,
     message_history,
@@ -29,6 +31,7 @@ from frontdesk.store.tables import (
     webhook_messages,
 )
 
+Item = TypeVar("Item")
 ERASED = "[erased]"
 AT_ONCE = 500
 """Ids in one statement."""
@@ -104,6 +107,83 @@ async def forget(database: Database, contact_id: int) -> tuple[int, list[str]]:
     return await database.write(work)
 
 
+async def expire_messages(database: Database, before: datetime, *, limit: int) -> tuple[int, list[str]]:
+    """Erase the oldest messages that are done and were accepted before a moment, with all that belongs to them.
+
+    How many there were, and the files that nobody has any more. Their conversations stay, and what is to be done.
+    """
+    message = webhook_messages
+
+    async def work(connection: AsyncConnection) -> tuple[int, list[str]]:
+        rows = await connection.execute(
+            select(message.c.id)
+            .where(message.c.created_at < before, message.c.state.in_(("processed", "failed")))
+            .order_by(message.c.created_at)
+            .limit(limit)
+        )
+        ids = [int(row.id) for row in rows]
+        # What is still to be done outlives the message that asked for it.
+        for part in _parts(ids):
+            await connection.execute(delete(task_messages).where(task_messages.c.message_id.in_(part)))
+        files = await _erase_what_belongs_to(connection, ids)
+        for part in _parts(ids):
+            await connection.execute(delete(message).where(message.c.id.in_(part)))
+        return len(ids), files
+
+    return await database.write(work)
+
+
+async def expire_history(database: Database, before: datetime) -> None:
+    """Erase what was said before a moment and came along with later messages, and what we sent before it."""
+
+    async def work(connection: AsyncConnection) -> None:
+        await connection.execute(delete(message_history).where(message_history.c.sent_at < before))
+        ended = outbox.c.state.not_in(OPEN_STATES), outbox.c.created_at < before
+        await connection.execute(delete(outbox).where(*ended))
+
+    await database.write(work)
+
+
+async def expire_files(database: Database, before: datetime, *, limit: int) -> tuple[int, list[str]]:
+    """Take the oldest files from their messages: how many there were, and those that nobody has any more."""
+    table = attachments
+
+    async def work(connection: AsyncConnection) -> tuple[int, list[str]]:
+        rows = (
+            await connection.execute(
+                select(table.c.account_id, table.c.message_id, table.c.sha256)
+                .where(table.c.created_at < before)
+                .order_by(table.c.created_at)
+                .limit(limit)
+            )
+        ).all()
+        for row in rows:
+            mine = table.c.account_id == row.account_id, table.c.message_id == row.message_id
+            await connection.execute(delete(table).where(*mine))
+        return len(rows), await _unused(connection, {bytes(row.sha256) for row in rows})
+
+    return await database.write(work)
+
+
+async def expire_events(database: Database, before: datetime, *, limit: int) -> int:
+    """Forget the oldest events; how many there were."""
+    table = events
+
+    async def work(connection: AsyncConnection) -> int:
+        rows = await connection.execute(
+            select(table.c.id, table.c.created_at)
+            .where(table.c.number.is_not(None))
+            .order_by(table.c.number)
+            .limit(limit)
+        )
+        ids = [int(row.id) for row in rows if row.created_at < before]
+        for part in _parts(ids):
+            await connection.execute(delete(table).where(table.c.id.in_(part)))
+        return len(ids)
+
+    return await database.write(work)
+
+
 async def is_used(database: Database, sha256: str) -> bool:
     """Whether any message has brought a file."""
     table = attachments
@@ -142,10 +222,15 @@ async def _erase_what_belongs_to(connection: AsyncConnection, message_ids: Seque
                     message_changes.c.account_id == account_id, message_changes.c.message_id.in_(names)
                 )
             )
-    used = {
-        bytes(row.sha256)
-        for row in await connection.execute(select(attachments.c.sha256).where(attachments.c.sha256.in_(sorted(files))))
-    }
+    return await _unused(connection, files)
+
+
+async def _unused(connection: AsyncConnection, files: set[bytes]) -> list[str]:
+    table = attachments
+    used: set[bytes] = set()
+    for part in _parts(sorted(files)):
+        rows = await connection.execute(select(table.c.sha256).where(table.c.sha256.in_(part)))
+        used |= {bytes(row.sha256) for row in rows}
     return sorted(digest.hex() for digest in files - used)
 
 
@@ -207,7 +292,7 @@ async def _ids(connection: AsyncConnection, column: ColumnElement[int], conditio
     return [int(row[0]) for row in await connection.execute(select(column).where(condition).distinct())]
 
 
-def _parts(ids: Sequence[int]) -> Iterable[Sequence[int]]:
+def _parts(ids: Sequence[Item]) -> Iterable[Sequence[Item]]:
     return (ids[start : start + AT_ONCE] for start in range(0, len(ids), AT_ONCE))
 
 
