@@ -103,6 +103,7 @@ CREATE TABLE webhook_endpoints (
 	is_enabled BOOL NOT NULL,
 	position BIGINT NOT NULL,
 	attempts INTEGER NOT NULL,
+	failing_since DATETIME(6),
 	due_at DATETIME(6),
 	error TEXT,
 	owner VARBINARY(16),
@@ -279,10 +280,11 @@ CREATE TABLE tasks (
 	created_at DATETIME(6) NOT NULL,
 	changed_at DATETIME(6) NOT NULL,
 	done_at DATETIME(6),
+	creation_key VARBINARY(16),
 	PRIMARY KEY (id),
 	FOREIGN KEY(account_id) REFERENCES accounts (id),
 	FOREIGN KEY(conversation_id) REFERENCES conversations (id),
-	FOREIGN KEY(contact_id) REFERENCES contacts (id)
+	CONSTRAINT uq_tasks_creation_key UNIQUE (creation_key)
 )ENGINE=InnoDB CHARSET=utf8mb4 COLLATE utf8mb4_bin;
 
 CREATE INDEX ix_tasks_contact_id ON tasks (contact_id);

@@ -25,38 +25,52 @@ CHUNK = 250_000
 ROUNDS = 15
 BATCH = 32
 LEASE = timedelta(seconds=60)
+
+
+def _rows(table: str, **values: str) -> str:
+    """A statement that makes a row for each number of a sequence; columns that are not named stay as they are by default."""
+    return (
+        f"INSERT INTO {table} ({', '.join(values)}) SELECT {', '.join(values.values())} FROM seq_{{first}}_to_{{last}}"  # noqa: S608 (our own words)
+    )
+
+
 # In order, for so many messages from {first} to {last}; {now} is the moment of loading, and a day holds PER_DAY of them.
 CHATS = (
-    "INSERT INTO contacts SELECT seq, 'Ada', 'en', {now}, {now} FROM seq_{first}_to_{last}",
-    "INSERT INTO contact_identities SELECT 'lid', CONCAT(seq, '@lid'), seq, {now} FROM seq_{first}_to_{last}",
-    (
-        "INSERT INTO conversations SELECT seq, 1, CONCAT('contact:', seq), seq, 'Ada', 0, {now}, {now}, 1, 1, 1, NULL, NULL"
-        " FROM seq_{first}_to_{last}"
+    _rows("contacts", id="seq", name="'Ada'", language="'en'", first_seen_at="{now}", last_seen_at="{now}"),
+    _rows("contact_identities", kind="'lid'", value="CONCAT(seq, '@lid')", contact_id="seq", created_at="{now}"),
+    _rows(
+        "conversations", id="seq", account_id="1", chat_key="CONCAT('contact:', seq)", contact_id="seq", title="'Ada'",
+        is_group="0", created_at="{now}", last_message_at="{now}", lane="1", version="1", claimed_version="1",
     ),
-)
+)  # fmt: skip
 MESSAGES = (
-    (
-        "INSERT INTO webhook_messages SELECT seq, 1, CONCAT('old-', LPAD(seq, 9, '0')), {chat}, {chat}, {moment}, 'Ada', NULL,"
-        " CONCAT({chat}, '@lid'), 'Ada', REPEAT('a message of some length ', 3), 'chat', NULL, NULL, 0, 0, 0, 0,"
-        " UNHEX(MD5(seq)), 'processed', 1, NULL, NULL, {moment}, {moment}, NULL FROM seq_{first}_to_{last}"
+    _rows(
+        "webhook_messages", id="seq", account_id="1", message_id="CONCAT('old-', LPAD(seq, 9, '0'))", conversation_id="{chat}",
+        contact_id="{chat}", chat_time="{moment}", chat_name="'Ada'", sender_id="CONCAT({chat}, '@lid')", sender_name="'Ada'",
+        current_message="REPEAT('a message of some length ', 3)", message_type="'chat'", is_from_us="0", is_repaired="0",
+        is_vip_customer="0", is_critical_group="0", history_digests="UNHEX(MD5(seq))", state="'processed'", attempts="1",
+        created_at="{moment}", processed_at="{moment}",
     ),
-    (
-        "INSERT INTO message_history SELECT {chat}, UNHEX(MD5(seq)), 'Ada', REPEAT('a line of the chat ', 3), {moment}, 'chat', 0"
-        " FROM seq_{first}_to_{last}"
+    _rows(
+        "message_history", conversation_id="{chat}", digest="UNHEX(MD5(seq))", sender="'Ada'",
+        content="REPEAT('a line of the chat ', 3)", sent_at="{moment}", type="'chat'", from_us="0",
     ),
-    (
-        "INSERT INTO analytics_results SELECT seq, seq, 4, 'sales', 'neutral', 'medium', 1, '4_hours', '[]', 0.8, 'en',"
-        " REPEAT('x', 600), 'decisions', 'm', 1, 0, NULL, 1, 900, 0, 0, 9, 800, {moment} FROM seq_{first}_to_{last}"
+    _rows(
+        "analytics_results", id="seq", webhook_message_id="seq", urgency_score="4", category="'sales'", sentiment="'neutral'",
+        priority_level="'normal'", action_required="1", recommended_response_time="'4hours'", keywords="'[]'",
+        confidence_score="0.8", language="'en'", document="REPEAT('x', 600)", analyser="'decisions'", model="'m'",
+        revision="1", rerate_due="0", model_calls="1", input_tokens="900", cached_tokens="0", output_tokens="0",
+        cost_micro_usd="9", latency_ms="800", processed_at="{moment}",
     ),
-    (
-        "INSERT INTO agent_routing SELECT seq, seq, 'business_workflow', 'manifest', 1, REPEAT('y', 300), 1, 20, {moment}"
-        " FROM seq_{first}_to_{last}"
+    _rows(
+        "agent_routing", id="seq", webhook_message_id="seq", agent="'business_workflow'", reason="'manifest'", success="1",
+        response="REPEAT('y', 300)", attempts="1", latency_ms="20", routed_at="{moment}",
     ),
-    (
-        "INSERT INTO events SELECT seq, seq, 'message.received', 1, {chat}, seq, NULL, '{{}}', {moment}"
-        " FROM seq_{first}_to_{last}"
+    _rows(
+        "events", id="seq", number="seq", type="'message.received'", account_id="1", conversation_id="{chat}",
+        message_id="seq", data="'{{}}'", created_at="{moment}",
     ),
-)
+)  # fmt: skip
 
 
 def fill(url: str, count: int) -> None:

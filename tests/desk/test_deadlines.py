@@ -211,6 +211,24 @@ async def test_a_later_judgement_moves_the_deadline_or_takes_it_away(front: Fron
     assert (await front.figures()).answered == 0
 
 
+async def test_an_earlier_message_that_turns_out_to_wait_is_answered_by_the_answer_to_it(front: Front) -> None:
+    """And the one that came after the answer was written goes on waiting, from when it came."""
+    first = await front.receive(None)
+    await front.write()
+    front.clock.pass_by(minutes=1)
+    second, came_at = await front.receive(SOON), front.clock()
+    await front.judge_again(first, URGENT)
+    wait = await front.wait()
+    assert wait is not None
+    assert wait.message_id == first
+    await front.leave()
+    wait = await front.wait()
+    assert wait is not None
+    assert (wait.message_id, wait.since) == (second, came_at)
+    await front.judge_again(second, None)
+    assert await front.wait() is None
+
+
 async def test_a_deadline_is_told_of_when_it_is_near_and_when_it_has_passed(front: Front) -> None:
     """Each once, however often it is looked at; a new wait has its own."""
     await front.receive(SOON)
@@ -286,7 +304,12 @@ async def test_the_api_tells_whom_to_answer_first(desk: RunningDesk) -> None:
     assert (await desk.get(path)).document == found
     page = (await desk.get("/conversations?limit=1")).document
     assert (await desk.get("/conversations", params={"after": page["next"]})).document["conversations"] == []
-    for after in ("x", "20260101T000000.000000Z_-1", "20260101T000000.000000Z_99999999999999999999"):
+    for after in (
+        "x",
+        "00010101T000000.000000+2359_5",
+        "20260101T000000.000000Z_-1",
+        "20260101T000000.000000Z_99999999999999999999",
+    ):
         assert (await desk.get("/conversations", params={"after": after})).status == 422
     headers = {"authorization": f"Bearer {desk.settings.api_token}"}
     for body, status in (({"status": "open"}, 422), ({"status": "done"}, 200)):

@@ -18,7 +18,7 @@ from frontdesk.desk.importing import Importer, Report, who_is_who
 from frontdesk.domain.errors import InvalidInputError
 from frontdesk.media.files import MEBIBYTE, MediaFiles
 from frontdesk.settings import Settings
-from frontdesk.store import changes, inbox, messages, tasks
+from frontdesk.store import changes, inbox, messages, tasks, waits
 from frontdesk.store.database import Database
 from frontdesk.store.intake import Intake
 from frontdesk.store.tables import attachments, contacts, conversations, events, webhook_messages
@@ -161,7 +161,9 @@ async def test_a_number_makes_it_the_conversation_that_goes_on(desk: Desk) -> No
     assert (await messages.load_due(desk.database, accepted.conversation_id, now=now, limit=10))[0].id == accepted.id
     async with desk.database.read() as connection:
         assert await connection.scalar(select(conversations.c.answered_up_to)) is None
-    # Old questions of a chat that has gone on are not dug up.
+    # Old questions of a chat that has gone on are not dug up, now or later.
+    assert await inbox.waiting(desk.database, limit=10) == []
+    await desk.database.write(lambda connection: waits.recount(connection, accepted.conversation_id))
     assert await inbox.waiting(desk.database, limit=10) == []
 
 

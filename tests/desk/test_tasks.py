@@ -143,6 +143,20 @@ async def test_a_model_says_which_task_a_message_repeats(start_desk: DeskFactory
     assert len(await tasks(desk)) == 3
 
 
+async def test_two_wishes_of_one_message_are_two_tasks(start_desk: DeskFactory, openai: FakeOpenAI) -> None:
+    """Their words are the same, being those of the message."""
+    openai.ratings["needs_task"] = 0.9
+    wish = {"type": "create_task", "text": "Book a demo", "number": 2, "kind": "demo", "due": "", "updates": 0}
+    openai.draft["actions"] = [wish, wish | {"text": "Send a proposal", "kind": "proposal"}]
+    desk: RunningDesk = await start_desk(**KEY, openai_base_url=openai.base_url, analyser="decisions")
+    await desk.post(webhook("Please book a demo for us and send me a proposal"))
+    assert [task["type"] for task in await tasks(desk)] == ["demo", "proposal"]
+    # Repeated, they renew both; an id that is none of theirs is told from the words.
+    openai.draft["actions"] = [wish | {"updates": 1}, wish | {"updates": 999, "kind": "proposal"}]
+    await desk.post(webhook("Please book a demo for us and send me a proposal!"))
+    assert [len(task["description"].split("— ")) for task in await tasks(desk)] == [2, 2]
+
+
 async def test_people_make_edit_and_end_tasks(desk: RunningDesk) -> None:
     """What is left out stays; what does not fit is named."""
     conversation = (await desk.post(webhook("Hello"))).document["conversation_id"]
@@ -170,6 +184,7 @@ async def test_people_make_edit_and_end_tasks(desk: RunningDesk) -> None:
         {"type": "x"},
         {"is_all_day": True},
         {"due_at": "2026-12-01T10:00:00"},
+        {"due_at": "9999-12-31T23:59:59Z"},
         {"id": 3},
     ):
         assert (await edit(desk, "PATCH", path, **body))[0] == 422, body
@@ -222,6 +237,7 @@ async def test_a_calendar_can_subscribe_to_what_is_due(desk: RunningDesk) -> Non
         ("I need 10 chairs for the party", "I need 20 chairs for the party", False),
         ("I need 10 chairs for the party", "I need chairs for the party", True),
         ("Please repair my bike", "Please sell me a bike", False),
+        ("can you call me", "can you call me? the heating is broken and I want to cancel the contract and my money back", False),
         ("Please call me", "call", False), ("", "", False), ("自転車を修理してください", "自転車を修理してください。", True),
     ],
 )  # fmt: skip

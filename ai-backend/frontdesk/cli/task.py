@@ -11,6 +11,7 @@ from frontdesk.domain.tasks import TASK_STATES, TASK_TYPES, Due
 from frontdesk.settings import Settings, load_settings
 from frontdesk.store import tasks
 from frontdesk.triage.dates import find_due
+from frontdesk.web.api.bodies import is_near
 from frontdesk.web.auth import calendar_token
 
 MOST = 200
@@ -116,6 +117,10 @@ def _due(settings: Settings, text: str | None, language: str, now: datetime) -> 
         if found is None:
             raise InvalidInputError(f"--due: no time to come in “{text}”; write one as 2026-01-31T15:00") from None
         return found
+    try:
+        is_near(moment)
+    except ValueError as error:
+        raise InvalidInputError(f"--due: {error}") from None
     return Due(at=moment if moment.tzinfo else moment.replace(tzinfo=zone), is_all_day=False)
 
 

@@ -73,7 +73,7 @@ class Calendar:
                     continue
                 if known is None:
                     known = begin, end
-                elif begin <= known[1]:
+                elif begin < known[1]:
                     known = known[0], max(known[1], end)
                 else:
                     yield known

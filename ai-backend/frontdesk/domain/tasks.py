@@ -20,6 +20,8 @@ MOST_TAGS = 20
 ALIKE = 85
 """Of 100, as rapidfuzz counts: above it two messages say the same."""
 FEWEST_WORDS = 3
+AS_LONG = 0.5
+COMPARED_CHARACTERS = 1000
 _NUMBER = re.compile(r"\d+")
 
 
@@ -76,10 +78,12 @@ def is_repeated(asked: str, text: str) -> bool:
 
     Cautious: two tasks too many are less bad than one wish that is lost in another. Other numbers are another wish.
     """
-    one, other = utils.default_process(asked), utils.default_process(text)
+    one, other = (utils.default_process(words[:COMPARED_CHARACTERS]) for words in (asked, text))
     numbers = set(_NUMBER.findall(one)), set(_NUMBER.findall(other))
     if all(numbers) and numbers[0].isdisjoint(numbers[1]):
         return False
-    if min(len(one.split()), len(other.split())) >= FEWEST_WORDS and fuzz.token_set_ratio(one, other) >= ALIKE:
+    fewer, more = sorted((len(one.split()), len(other.split())))
+    # Words that are all contained in a much longer message are a part of what it wants.
+    if fewer >= FEWEST_WORDS and fewer >= more * AS_LONG and fuzz.token_set_ratio(one, other) >= ALIKE:
         return True
     return bool(one) and fuzz.ratio(one, other) >= ALIKE

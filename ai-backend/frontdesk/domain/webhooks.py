@@ -21,6 +21,7 @@ class Endpoint(BaseModel):
     is_enabled: bool
     position: int
     attempts: int = Field(description="How often the next event was tried in vain")
+    failing_since: datetime | None
     due_at: datetime | None
     error: str | None
     created_at: datetime

@@ -27,7 +27,7 @@ BATCH = 20
 MOST_IN_A_ROW = 60
 """Messages of one conversation before others have their turn."""
 GATHER_S = 0.01
-DEADLINES_S = 1
+DEADLINES_S = 5
 TELL_S = 1
 EXPIRE_S = 3600
 RULES_S = 1
@@ -292,7 +292,7 @@ class Worker:
             log.info("messages_rerated", count=done)
 
     async def _watch_deadlines(self) -> None:
-        """Tell of deadlines that come near or pass, within a second."""
+        """Tell of deadlines that come near or pass, within five seconds."""
         while not await _happens(self._stopped, within_s=DEADLINES_S):
             with _logged("deadlines"):
                 while await waits.raise_due(self._database, now=self._clock()):
@@ -303,6 +303,7 @@ class Worker:
         while not await _happens(self._stopped, within_s=TELL_S):
             with _logged("tell"):
                 await self._teller.tell_due(self._stopped)
+        await self._teller.settled()
 
     async def _expire_regularly(self) -> None:
         """One process at a time."""

@@ -14,7 +14,7 @@ from sqlalchemy import (
 )
 
 from frontdesk.store.columns import BigId, Digests, Id, LongText, Moment, metadata, table
-from frontdesk.store.tables import accounts, contacts, conversations, webhook_messages
+from frontdesk.store.tables import accounts, conversations, webhook_messages
 
 __all__ = ["episodes", "metadata", "task_messages", "tasks", "waits", "webhook_dead_letters", "webhook_endpoints"]
 
@@ -59,7 +59,8 @@ tasks = table(
     Column("id", BigId, primary_key=True),
     Column("account_id", Integer, ForeignKey(accounts.c.id)),
     Column("conversation_id", BigId, ForeignKey(conversations.c.id)),
-    Column("contact_id", BigId, ForeignKey(contacts.c.id), index=True),
+    # No foreign key: it would lock the contact after the conversation, and accepting locks them the other way round.
+    Column("contact_id", BigId, index=True),
     Column("title", String(255), nullable=False),
     Column("description", LongText, nullable=False),
     Column("type", String(16), nullable=False),
@@ -73,6 +74,8 @@ tasks = table(
     Column("created_at", Moment, nullable=False),
     Column("changed_at", Moment, nullable=False),
     Column("done_at", Moment),
+    # Of a person's task: what is repeated after a lost answer makes no second one.
+    Column("creation_key", Digests(16), unique=True),
     Index("ix_tasks_status_due_at", "status", "due_at"),
     Index("ix_tasks_conversation_id_status", "conversation_id", "status"),
 )
@@ -97,6 +100,7 @@ webhook_endpoints = table(
     Column("is_enabled", Boolean(create_constraint=False), nullable=False),
     Column("position", BigInteger, nullable=False),
     Column("attempts", Integer, nullable=False),
+    Column("failing_since", Moment),
     Column("due_at", Moment),
     Column("error", Text),
     Column("owner", Digests(16)),

@@ -1,7 +1,7 @@
 """Taking messages in: rows, histories, contacts and places in the queue of many messages, in one transaction."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -250,6 +250,7 @@ async def _make_ready(connection: AsyncConnection, new: Sequence[_Fresh], now: d
     for id_, moment in sorted(latest.items()):
         of_earlier = table.c.id == id_, table.c.last_message_at < moment
         await connection.execute(update(table).where(*of_earlier).values(last_message_at=moment))
+    await _lock_answered(connection, new, arrived)
     if not arrived:
         return
     await wake(connection, arrived, now=now, last_message_at=now)
@@ -263,6 +264,15 @@ async def _make_ready(connection: AsyncConnection, new: Sequence[_Fresh], now: d
             changes["lane"] = lane
         if changes:
             await connection.execute(update(table).where(table.c.id == id_).values(**changes))
+
+
+async def _lock_answered(connection: AsyncConnection, new: Sequence[_Fresh], arrived: Iterable[int]) -> None:
+    """What we wrote ends a wait: then all conversations are locked now, in the one order, and not one after the other later."""
+    ours = {item.conversation.id for item in new if item.message.from_us and not item.message.is_past}
+    if ours:
+        table = conversations
+        ids = sorted(ours.union(arrived))
+        await connection.execute(select(table.c.id).where(table.c.id.in_(ids)).order_by(table.c.id).with_for_update())
 
 
 def _row(item: _Fresh, now: datetime) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """What was said before the desk knew of it: judged by whoever brings it, and never routed."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy import func, insert, select
@@ -65,7 +65,10 @@ async def keep(
         if new:
             rows_of_new = [
                 {"webhook_message_id": item.message_id, "revision": 1}
-                | messages.analysis_values(item.judged, item.judged.usage, now)
+                # Nobody waits for what was said before newer messages, and nothing may find a deadline there later.
+                | messages.analysis_values(
+                    item.judged if answered else replace(item.judged, deadline=None), item.judged.usage, now
+                )
                 for item in new
             ]
             await connection.execute(insert(analysis), rows_of_new)

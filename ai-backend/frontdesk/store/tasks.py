@@ -1,13 +1,14 @@
 """Tasks: made of wishes in the transaction that ends a message's routing, edited by people."""
 
 import json
+import secrets
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, insert, select, update
+from sqlalchemy import Row, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from frontdesk.domain.errors import InvalidInputError, NotFoundError
@@ -54,27 +55,38 @@ async def apply(connection: AsyncConnection, asked: Sequence[Asked], *, now: dat
         return
     links = task_messages
     rows = await connection.execute(
-        select(links.c.message_id, links.c.position).where(
+        select(links.c.message_id, links.c.position, links.c.task_id).where(
             links.c.message_id.in_([item.message_id for item in with_wishes])
         )
     )
-    applied = {(int(row.message_id), int(row.position)) for row in rows}
+    applied = {(int(row.message_id), int(row.position)): int(row.task_id) for row in rows}
     by_conversation: defaultdict[int, list[tuple[Asked, int, Wish]]] = defaultdict(list)
     for item in with_wishes:
         for position, wish in enumerate(item.wishes):
             if (item.message_id, position) not in applied:
                 by_conversation[item.conversation_id].append((item, position, wish))
     for conversation_id, wanted in sorted(by_conversation.items()):
-        await _apply_in(connection, conversation_id, wanted, now)
+        of_message: defaultdict[int, set[int]] = defaultdict(set)
+        for (message_id, _), task_id in applied.items():
+            of_message[message_id].add(task_id)
+        await _apply_in(connection, conversation_id, wanted, of_message, now)
 
 
 async def _apply_in(
-    connection: AsyncConnection, conversation_id: int, wanted: Sequence[tuple[Asked, int, Wish]], now: datetime
+    connection: AsyncConnection,
+    conversation_id: int,
+    wanted: Sequence[tuple[Asked, int, Wish]],
+    of_message: defaultdict[int, set[int]],
+    now: datetime,
 ) -> None:
-    """The conversation is held by whoever applies, so that two wishes of it never meet."""
-    known = await _open_in(connection, conversation_id, now)
+    """The conversation is held by whoever applies, so that two wishes of it never meet. Wishes of one message are different ones."""
+    named = {wish.updates for _, _, wish in wanted if wish.updates is not None}
+    known = await _open_in(connection, conversation_id, named, now)
     for item, position, wish in wanted:
-        task = next((task for task in known if _is_of(task, wish)), None)
+        others = [task for task in known if task.id not in of_message[item.message_id]]
+        task = next((task for task in others if task.id == wish.updates), None)
+        if task is None:
+            task = next((task for task in others if _is_repeated_by(task, wish)), None)
         if task is None:
             values = {
                 "account_id": item.account_id,
@@ -98,6 +110,7 @@ async def _apply_in(
             await connection.execute(update(tasks).where(tasks.c.id == task_id).values(_renewed(task, wish, now)))
             fresh = (await connection.execute(_selected().where(tasks.c.id == task_id))).one()
             known[known.index(task)] = fresh
+        of_message[item.message_id].add(task_id)
         await connection.execute(
             insert(task_messages).values(message_id=item.message_id, position=position, task_id=task_id)
         )
@@ -105,21 +118,25 @@ async def _apply_in(
         await events.add(connection, [event])
 
 
-async def _open_in(connection: AsyncConnection, conversation_id: int, now: datetime) -> list[Row[Any]]:
-    rows = await connection.execute(
-        _selected()
-        .where(
-            tasks.c.conversation_id == conversation_id, tasks.c.status == OPEN, tasks.c.changed_at > now - REMEMBERED
-        )
+async def _open_in(connection: AsyncConnection, conversation_id: int, named: set[int], now: datetime) -> list[Row[Any]]:
+    """The open tasks that a wish may repeat, locked: nobody edits or ends them before our commit."""
+    is_near = or_(tasks.c.changed_at > now - REMEMBERED, tasks.c.id.in_(sorted(named)))
+    locked = await connection.execute(
+        select(tasks.c.id)
+        .where(tasks.c.conversation_id == conversation_id, tasks.c.status == OPEN, is_near)
         .order_by(tasks.c.id.desc())
         .limit(COMPARED)
+        .with_for_update()
     )
-    return list(rows)
+    ids = [int(row.id) for row in locked]
+    return (
+        list(await connection.execute(_selected().where(tasks.c.id.in_(ids)).order_by(tasks.c.id.desc())))
+        if ids
+        else []
+    )
 
 
-def _is_of(task: Row[Any], wish: Wish) -> bool:
-    if wish.updates is not None:
-        return bool(task.id == wish.updates)
+def _is_repeated_by(task: Row[Any], wish: Wish) -> bool:
     return any(is_repeated(asked, wish.text) for asked in task.description.split(REPEATED))
 
 
@@ -145,8 +162,13 @@ async def create(
     Raises:
         InvalidInputError: there is no such conversation.
     """
+    creation_key = secrets.token_bytes(16)
 
     async def work(connection: AsyncConnection) -> Task:
+        # Repeated after a commit whose answer was lost, it is made already.
+        made_before = (await connection.execute(_selected().where(tasks.c.creation_key == creation_key))).first()
+        if made_before is not None:
+            return _task(made_before)
         place: dict[str, Any] = {}
         if conversation_id is not None:
             table = conversations
@@ -160,7 +182,14 @@ async def create(
                 raise InvalidInputError("there is no such conversation")
             place = dict(found)
         made = insert(tasks).values(
-            **_stored(values), **place, **_due(due), status=OPEN, source="person", created_at=now, changed_at=now
+            **_stored(values),
+            **place,
+            **_due(due),
+            creation_key=creation_key,
+            status=OPEN,
+            source="person",
+            created_at=now,
+            changed_at=now,
         )
         task_id = inserted_id(await connection.execute(made))
         row: Row[Any] = (await connection.execute(_selected().where(tasks.c.id == task_id))).one()
@@ -213,7 +242,7 @@ async def find(
     contact_id: int | None = None,
     assignee: str | None = None,
     due_before: datetime | None = None,
-    is_dated: bool = False,
+    due_after: datetime | None = None,
     limit: int,
 ) -> list[Task]:
     """Tasks, the first due first, those without a time last; within that the most important first."""
@@ -228,8 +257,8 @@ async def find(
             wanted = wanted.where(column == value)
     if due_before is not None:
         wanted = wanted.where(tasks.c.due_at < due_before)
-    if is_dated:
-        wanted = wanted.where(tasks.c.due_at.is_not(None))
+    if due_after is not None:
+        wanted = wanted.where(tasks.c.due_at >= due_after)
     wanted = wanted.order_by(tasks.c.due_at.is_(None), tasks.c.due_at, tasks.c.priority, tasks.c.id).limit(limit)
     async with database.read() as connection:
         return [_task(row) for row in await connection.execute(wanted)]

@@ -64,9 +64,13 @@ async def begin(connection: AsyncConnection, wanted: Sequence[Wanted]) -> None:
         if item.message_id > answered[item.conversation_id]:
             unanswered[item.conversation_id].append(item)
     for row in await connection.execute(select(waits).where(waits.c.conversation_id.in_(ids), _is_open(waits))):
-        due = _first_due(unanswered.pop(row.conversation_id, []))
-        if due is not None and due.deadline.due_at < row.due_at:
-            await connection.execute(update(waits).where(waits.c.id == row.id).values(**_due(due)))
+        items = unanswered.pop(row.conversation_id, [])
+        due = _first_due(items)
+        changes = _due(due) if due is not None and due.deadline.due_at < row.due_at else {}
+        if items and items[0].message_id < row.first_message_id:
+            changes |= _first(items[0])
+        if changes:
+            await connection.execute(update(waits).where(waits.c.id == row.id).values(**changes))
     await _insert(connection, list(unanswered.values()))
 
 
@@ -99,8 +103,9 @@ async def recount(connection: AsyncConnection, conversation_id: int) -> None:
         await _insert(connection, [wanted])
     elif due is None:
         await connection.execute(delete(waits).where(waits.c.id == row.id))
-    elif (row.message_id, row.due_at) != (due.message_id, due.deadline.due_at):
-        await connection.execute(update(waits).where(waits.c.id == row.id).values(**_due(due)))
+    else:
+        moved = {} if (row.message_id, row.due_at) == (due.message_id, due.deadline.due_at) else _due(due)
+        await connection.execute(update(waits).where(waits.c.id == row.id).values(**_first(wanted[0]), **moved))
 
 
 async def finish(database: Database, conversation_id: int, *, now: datetime) -> bool:
@@ -243,10 +248,9 @@ async def _insert(connection: AsyncConnection, by_conversation: Sequence[Sequenc
             {
                 "account_id": first.account_id,
                 "conversation_id": first.conversation_id,
-                "first_message_id": first.message_id,
                 "is_open": True,
                 "is_first": first.conversation_id not in busy,
-                "began_at": first.since,
+                **_first(first),
                 **_due(due),
             }
         )
@@ -262,6 +266,10 @@ async def _insert(connection: AsyncConnection, by_conversation: Sequence[Sequenc
 
 def _first_due(wanted: Sequence[Wanted]) -> Wanted | None:
     return min(wanted, key=lambda item: item.deadline.due_at, default=None)
+
+
+def _first(item: Wanted) -> dict[str, Any]:
+    return {"first_message_id": item.message_id, "began_at": item.since}
 
 
 def _due(item: Wanted) -> dict[str, Any]:

@@ -35,6 +35,12 @@ async def create(database: Database, values: Mapping[str, Any], *, secret: str, 
     """Add an endpoint: it is told what happens from now on."""
 
     async def work(connection: AsyncConnection) -> Endpoint:
+        # Repeated after a commit whose answer was lost, it is made already: nobody else has this secret.
+        known = (
+            await connection.execute(select(webhook_endpoints).where(webhook_endpoints.c.secret == secret))
+        ).first()
+        if known is not None:
+            return _endpoint(known)
         last = await connection.scalar(select(func.max(events.c.number)))
         made = insert(webhook_endpoints).values(
             **_stored(values), secret=secret, position=int(last or 0), attempts=0, created_at=now
@@ -96,7 +102,8 @@ async def rewind(database: Database, endpoint_id: int, *, after: int) -> Endpoin
     Raises:
         NotFoundError: there is no such endpoint.
     """
-    return await change(database, endpoint_id, {"position": after, "attempts": 0, "error": None})
+    fresh = {"position": after, "attempts": 0, "failing_since": None, "error": None}
+    return await change(database, endpoint_id, fresh)
 
 
 async def claim(database: Database, places: int, *, now: datetime, lease: timedelta) -> list[Turn]:
@@ -115,7 +122,7 @@ async def claim(database: Database, places: int, *, now: datetime, lease: timede
             return []
 
     async def work(connection: AsyncConnection) -> list[Turn]:
-        wanted = select(table).where(*due).order_by(table.c.id).limit(places).with_for_update(skip_locked=True)
+        wanted = select(table).where(*due).order_by(table.c.position).limit(places).with_for_update(skip_locked=True)
         rows = (await connection.execute(wanted)).all()
         ids = [row.id for row in rows]
         if ids:
@@ -129,12 +136,14 @@ async def claim(database: Database, places: int, *, now: datetime, lease: timede
 
 async def told(database: Database, turn: Turn, *, up_to: int, now: datetime, lease: timedelta) -> bool:
     """Everything up to an event is dealt with; False where the turn is over: another has it, or the endpoint was changed."""
-    return await _hold(database, turn, {"position": up_to, "attempts": 0, "error": None, "due_at": None}, now + lease)
+    changes = {"position": up_to, "attempts": 0, "failing_since": None, "error": None, "due_at": None}
+    return await _hold(database, turn, changes, now + lease, told=up_to)
 
 
-async def failed(database: Database, turn: Turn, *, attempts: int, error: str, due_at: datetime) -> bool:
+async def failed(database: Database, turn: Turn, *, attempts: int, error: str, due_at: datetime, now: datetime) -> bool:
     """The next event was not taken; it is tried again then."""
-    return await _hold(database, turn, {"attempts": attempts, "error": error, "due_at": due_at}, None)
+    changes = {"attempts": attempts, "error": error, "due_at": due_at}
+    return await _hold(database, turn, changes | ({"failing_since": now} if attempts == 1 else {}), None)
 
 
 async def disable(database: Database, turn: Turn, *, error: str) -> bool:
@@ -148,13 +157,23 @@ async def give_back(database: Database, turn: Turn) -> bool:
 
 
 async def bury(
-    database: Database, turn: Turn, numbers: Sequence[tuple[int, str]], *, reason: str, now: datetime
+    database: Database,
+    turn: Turn,
+    numbers: Sequence[tuple[int, str]],
+    *,
+    attempts: int,
+    reason: str,
+    due_at: datetime,
+    now: datetime,
 ) -> bool:
-    """Give events up, each with its type: they are dead letters from now on, and the next ones are told."""
+    """Give events up, each with its type: they are dead letters from now on, and the next one is tried then."""
     table = webhook_dead_letters
 
     async def work(connection: AsyncConnection) -> bool:
-        changes = {"position": numbers[-1][0], "attempts": 0, "due_at": None, "held_until": None, "owner": None}
+        changes = {
+            "position": numbers[-1][0], "attempts": attempts, "error": reason, "due_at": due_at, "held_until": None,
+            "owner": None,
+        }  # fmt: skip
         if not await _holds(connection, turn):
             return False
         await connection.execute(
@@ -197,10 +216,18 @@ async def dead_letters(database: Database, endpoint_id: int) -> list[DeadLetter]
         ]
 
 
-async def _hold(database: Database, turn: Turn, changes: Mapping[str, Any], until: datetime | None) -> bool:
+async def _hold(
+    database: Database, turn: Turn, changes: Mapping[str, Any], until: datetime | None, *, told: int | None = None
+) -> bool:
+    letters = webhook_dead_letters
+
     async def work(connection: AsyncConnection) -> bool:
         if not await _holds(connection, turn):
             return False
+        if told is not None:
+            # A dead letter that was taken after all is none any more.
+            mine = letters.c.endpoint_id == turn.endpoint.id, letters.c.event_number == told
+            await connection.execute(delete(letters).where(*mine))
         values = {**changes, "held_until": until} | ({} if until else {"owner": None})
         await connection.execute(
             update(webhook_endpoints).where(webhook_endpoints.c.id == turn.endpoint.id).values(**values)
@@ -240,6 +267,7 @@ def _endpoint(row: Row[Any]) -> Endpoint:
         is_enabled=row.is_enabled,
         position=row.position,
         attempts=row.attempts,
+        failing_since=row.failing_since,
         due_at=row.due_at,
         error=row.error,
         created_at=row.created_at,

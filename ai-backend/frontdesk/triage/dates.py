@@ -14,7 +14,8 @@ from dateparser.search import search_dates
 
 from frontdesk.domain.tasks import Due
 
-LONGEST_TEXT = 1000
+LONGEST_TEXT = 300
+"""Characters; of more, reading takes seconds where somebody wants it to."""
 SPOKEN = timedelta(days=62)
 """“Next month” is the furthest that is said without a number."""
 DATED = timedelta(days=400)

@@ -84,6 +84,7 @@ class EndpointDocument(BaseModel):
     is_enabled: bool
     position: int = Field(description="The number of the last event that is dealt with")
     attempts: int = Field(description="How often the next event was tried in vain")
+    failing_since: datetime | None = Field(description="Since when it has taken nothing")
     due_at: datetime | None = Field(description="When it is tried again")
     error: str | None
     created_at: datetime

@@ -28,12 +28,11 @@ LEASE = timedelta(seconds=60)
 FIRST_PAUSE_S = 5
 LONGEST_PAUSE_S = 3600
 GIVEN_UP = timedelta(days=3)
-FEWEST_ATTEMPTS = 3
 GONE = 410
 
 
 class Teller:
-    """Posts events to the endpoints that want them. ``given_up`` is the age at which an event is a dead letter."""
+    """Posts events to the endpoints that want them. ``given_up``: nothing taken for so long makes dead letters."""
 
     def __init__(
         self,
@@ -48,17 +47,39 @@ class Teller:
         self._given_up = given_up
         self._pause_s = pause_s
         self._session: aiohttp.ClientSession | None = None
+        self._turns: set[asyncio.Task[None]] = set()
 
     async def close(self) -> None:
-        """Close the connections."""
+        """Stop where it is, give back what is in hand, and close the connections."""
+        for task in self._turns:
+            task.cancel()
+        await self.settled()
         if self._session is not None:
             await self._session.close()
 
+    async def settled(self) -> None:
+        """Wait until every turn that was begun has ended."""
+        await asyncio.gather(*self._turns, return_exceptions=True)
+
     async def tell_due(self, stopped: asyncio.Event) -> int:
-        """Tell all endpoints that are due what is new to them; how many there were."""
-        turns = await webhooks.claim(self._database, AT_ONCE, now=self._clock(), lease=LEASE)
-        await asyncio.gather(*(self._take(turn, stopped) for turn in turns))
+        """Begin to tell all endpoints that are due what is new to them; how many they are. None waits for another."""
+        free = AT_ONCE - len(self._turns)
+        turns = await webhooks.claim(self._database, free, now=self._clock(), lease=LEASE) if free else []
+        for turn in turns:
+            task = asyncio.create_task(self._take_whatever_comes(turn, stopped))
+            self._turns.add(task)
+            task.add_done_callback(self._turns.discard)
         return len(turns)
+
+    async def _take_whatever_comes(self, turn: Turn, stopped: asyncio.Event) -> None:
+        try:
+            await self._take(turn, stopped)
+        except asyncio.CancelledError:
+            await asyncio.shield(webhooks.give_back(self._database, turn))
+            raise
+        except Exception as error:
+            log.exception("webhook_broke", endpoint=turn.endpoint.id)
+            await self._failed(turn, turn.endpoint.attempts + 1, type(error).__name__, 0)
 
     async def _take(self, turn: Turn, stopped: asyncio.Event) -> None:
         position, attempts = turn.endpoint.position, turn.endpoint.attempts
@@ -70,8 +91,7 @@ class Teller:
             for event in news:
                 if turn.endpoint.wants(event.type):
                     if stopped.is_set():
-                        await webhooks.give_back(self._database, turn)
-                        return
+                        break
                     if not await self._tell(turn, event, attempts):
                         return
                     attempts, noted = 0, event.number
@@ -92,28 +112,38 @@ class Teller:
         problem, patience_s = await self._post(endpoint, event)
         if problem is None:
             return True
-        now = self._clock()
         attempts += 1
         log.warning("webhook_not_taken", endpoint=endpoint.id, number=event.number, attempt=attempts, reason=problem)
         if problem == f"answered {GONE}":
             await webhooks.disable(self._database, turn, error="it says that it is gone (410)")
-        elif now - event.at > self._given_up and attempts >= FEWEST_ATTEMPTS:
-            await self._give_up(turn, event, problem, now)
+        elif attempts > 1 and self._is_too_old(endpoint.failing_since) and self._is_too_old(event.at):
+            await self._give_up(turn, event, problem, attempts)
         else:
-            pause = min(self._pause_s * 2.0 ** min(attempts - 1, 20), LONGEST_PAUSE_S) * random.uniform(0.75, 1.25)  # noqa: S311
-            due_at = now + timedelta(seconds=max(pause, patience_s))
-            await webhooks.failed(self._database, turn, attempts=attempts, error=problem, due_at=due_at)
+            await self._failed(turn, attempts, problem, patience_s)
         return False
 
-    async def _give_up(self, turn: Turn, event: Event, problem: str, now: datetime) -> None:
-        """An endpoint that has been away for so long has missed all that is as old."""
+    def _is_too_old(self, moment: datetime | None) -> bool:
+        return moment is not None and self._clock() - moment > self._given_up
+
+    async def _failed(self, turn: Turn, attempts: int, problem: str, patience_s: float) -> None:
+        now = self._clock()
+        due_at = now + timedelta(seconds=max(self._pause(attempts), patience_s))
+        await webhooks.failed(self._database, turn, attempts=attempts, error=problem, due_at=due_at, now=now)
+
+    def _pause(self, attempts: int) -> float:
+        return min(self._pause_s * 2.0 ** min(attempts - 1, 20), LONGEST_PAUSE_S) * random.uniform(0.75, 1.25)  # noqa: S311
+
+    async def _give_up(self, turn: Turn, event: Event, problem: str, attempts: int) -> None:
+        """It has taken nothing for so long: what happened before that is given up, and what is younger is kept for it."""
+        now = self._clock()
         old = [event]
         for later in await events.after(self._database, event.number, limit=BATCH):
-            if now - later.at <= self._given_up:
+            if not self._is_too_old(later.at):
                 break
             old.append(later)
         wanted = [(item.number, item.type) for item in old if turn.endpoint.wants(item.type)]
-        await webhooks.bury(self._database, turn, wanted, reason=problem, now=now)
+        due_at = now + timedelta(seconds=self._pause(attempts))
+        await webhooks.bury(self._database, turn, wanted, attempts=attempts, reason=problem, due_at=due_at, now=now)
 
     async def _post(self, endpoint: Endpoint, event: Event) -> tuple[str | None, float]:
         """What is wrong, and for how many seconds it asks to be left alone."""
@@ -165,6 +195,6 @@ def _retry_after_s(value: str | None, now: datetime) -> float:
         return 0
     try:
         seconds = float(value) if value.strip().isdigit() else (parsedate_to_datetime(value) - now).total_seconds()
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):
         return 0
     return min(max(seconds, 0), LONGEST_PAUSE_S)

@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from datetime import datetime
 from typing import TypeVar
 
 from aiohttp import web
@@ -15,6 +16,7 @@ Document = TypeVar("Document", bound=BaseModel)
 UPLOAD_S = 30
 MAX_ID = 2**63 - 1
 MAX_DIGITS = 19
+EARLIEST_YEAR, LATEST_YEAR = 2000, 2200
 _TRACEPARENT = re.compile(r"[\da-f]{2}-[\da-f]{32}-[\da-f]{16}-[\da-f]{2}")
 
 
@@ -44,6 +46,17 @@ def read_document(model: type[Document], body: bytes) -> Document:
         return model.model_validate(document)
     except ValidationError as error:
         raise InvalidInputError("the body does not fit the contract", problems_of(error)) from None
+
+
+def is_near(moment: datetime) -> datetime:
+    """A time that calendars and time zones can reckon with.
+
+    Raises:
+        ValueError: it is centuries away.
+    """
+    if not EARLIEST_YEAR <= moment.year <= LATEST_YEAR:
+        raise ValueError(f"must lie between {EARLIEST_YEAR} and {LATEST_YEAR}")
+    return moment
 
 
 def traceparent(request: web.Request) -> str | None:

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from frontdesk.domain.errors import FieldProblem, InvalidInputError, NotFoundError
 from frontdesk.store import inbox, waits
-from frontdesk.web.api.bodies import MAX_ID, read_body, read_document, whole_number
+from frontdesk.web.api.bodies import MAX_ID, is_near, read_body, read_document, whole_number
 from frontdesk.web.desk import DESK, Desk
 from frontdesk.web.desk_documents import ConversationsDocument, conversation_of
 
@@ -70,7 +70,7 @@ def _place(text: str | None) -> tuple[datetime, int] | None:
         return None
     moment, _, number = text.partition("_")
     try:
-        due_at = datetime.strptime(moment, "%Y%m%dT%H%M%S.%f%z")
+        due_at = is_near(datetime.strptime(moment, "%Y%m%dT%H%M%S.%f%z"))
         id_ = int(number)
     except ValueError:
         id_ = -1

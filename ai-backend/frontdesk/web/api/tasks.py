@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from aiohttp import web
 from icalendar import Calendar, Event
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 
 from frontdesk.domain.errors import FieldProblem, InvalidInputError, NotFoundError, UnauthenticatedError
 from frontdesk.domain.tasks import (
@@ -20,7 +20,7 @@ from frontdesk.domain.tasks import (
     TaskType,
 )
 from frontdesk.store import tasks
-from frontdesk.web.api.bodies import MAX_ID, read_body, read_document, whole_number
+from frontdesk.web.api.bodies import MAX_ID, is_near, read_body, read_document, whole_number
 from frontdesk.web.desk import DESK
 from frontdesk.web.desk_documents import TasksDocument, task_of
 
@@ -29,6 +29,7 @@ MAX_LIMIT = 200
 LONGEST_NAME = 64
 MOST_IN_CALENDAR = 1000
 MEETING = timedelta(minutes=30)
+SHOWN_LATE = timedelta(days=30)
 TOKEN = "token"  # noqa: S105 (the name of a parameter)
 
 Title = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=LONGEST_TITLE)]
@@ -45,7 +46,7 @@ class TaskChanges(BaseModel):
     description: str = Field(default="", max_length=LONGEST_DESCRIPTION)
     type: TaskType = "other"
     priority: int = Field(default=3, ge=1, le=5, strict=True, description="1 is the most important")
-    due_at: AwareDatetime | None = None
+    due_at: Annotated[AwareDatetime, AfterValidator(is_near)] | None = None
     is_all_day: bool = Field(default=False, strict=True, description="Due at no particular time of that day")
     tags: list[Tag] = Field(default=[], max_length=MOST_TAGS)
     assignee: Name | None = None
@@ -140,7 +141,8 @@ async def calendar(request: web.Request) -> web.Response:
     desk = request.app[DESK]
     if not desk.gate.is_calendar_token(request.query.get(TOKEN, "")):
         raise UnauthenticatedError
-    found = await tasks.find(desk.database, is_dated=True, limit=MOST_IN_CALENDAR)
+    # What has long been late does not push out what is to come.
+    found = await tasks.find(desk.database, due_after=desk.clock() - SHOWN_LATE, limit=MOST_IN_CALENDAR)
     feed = Calendar()
     feed.add("prodid", "-//Frontdesk//Tasks//EN")
     feed.add("version", "2.0")
@@ -187,10 +189,10 @@ def _moment(text: str) -> datetime:
     try:
         moment = datetime.fromisoformat(text)
         if moment.tzinfo is not None:
-            return moment
+            return is_near(moment)
     except ValueError:
         pass
-    raise _wrong("due_before", "must be a time with its offset, as in 2026-01-31T12:00:00Z")
+    raise _wrong("due_before", "must be a time of our days with its offset, as in 2026-01-31T12:00:00Z")
 
 
 def _wrong(pointer: str, detail: str) -> InvalidInputError:

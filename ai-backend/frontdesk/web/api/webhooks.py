@@ -6,9 +6,9 @@ from urllib.parse import urlsplit
 from aiohttp import web
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
-from frontdesk.domain.errors import NotFoundError
+from frontdesk.domain.errors import FieldProblem, InvalidInputError, NotFoundError
 from frontdesk.domain.webhooks import MOST_FILTERS, Endpoint
-from frontdesk.store import webhooks
+from frontdesk.store import events, webhooks
 from frontdesk.web.api.bodies import MAX_ID, read_body, read_document
 from frontdesk.web.desk import DESK
 from frontdesk.web.desk_documents import DeadLettersDocument, EndpointDocument, EndpointsDocument
@@ -110,6 +110,10 @@ async def replay(request: web.Request) -> web.Response:
     desk = request.app[DESK]
     desk.gate.check_token(request)
     draft = read_document(RewindDraft, await read_body(request))
+    last = await events.last_number(desk.database)
+    if draft.after > last:
+        problem = FieldProblem(pointer="/after", detail=f"must be at most {last}, the number of the last event")
+        raise InvalidInputError("the body does not fit the contract", (problem,))
     return _answer(await webhooks.rewind(desk.database, _number(request), after=draft.after))
 
 

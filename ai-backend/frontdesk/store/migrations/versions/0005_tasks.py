@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from frontdesk.store.columns import BigId, LongText, Moment
+from frontdesk.store.columns import BigId, Digests, LongText, Moment
 from frontdesk.store.migrations.steps import add_index, add_table
 
 revision = "0005"
@@ -32,10 +32,11 @@ def upgrade() -> None:
         sa.Column("created_at", Moment(), nullable=False),
         sa.Column("changed_at", Moment(), nullable=False),
         sa.Column("done_at", Moment(), nullable=True),
+        sa.Column("creation_key", Digests(16), nullable=True),
         sa.ForeignKeyConstraint(["account_id"], ["accounts.id"]),
         sa.ForeignKeyConstraint(["conversation_id"], ["conversations.id"]),
-        sa.ForeignKeyConstraint(["contact_id"], ["contacts.id"]),
         sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("creation_key", name=op.f("uq_tasks_creation_key")),
     )
     add_index(op.f("ix_tasks_contact_id"), "tasks", ["contact_id"])
     add_index("ix_tasks_status_due_at", "tasks", ["status", "due_at"])

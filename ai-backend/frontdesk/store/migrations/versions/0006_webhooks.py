@@ -23,6 +23,7 @@ def upgrade() -> None:
         sa.Column("is_enabled", sa.Boolean(create_constraint=False), nullable=False),
         sa.Column("position", sa.BigInteger(), nullable=False),
         sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("failing_since", Moment(), nullable=True),
         sa.Column("due_at", Moment(), nullable=True),
         sa.Column("error", sa.Text(), nullable=True),
         sa.Column("owner", Digests(16), nullable=True),
