@@ -183,6 +183,28 @@ async def test_a_group_is_one_conversation_of_several_people(desk: Desk) -> None
     assert await desk.count(conversations) == 1
 
 
+async def test_sides_are_told_from_the_files_name_or_asked_for(desk: Desk) -> None:
+    """Whoever's name is only a part of another's is not taken for it."""
+    both = "1/13/26, 9:00 AM - Joanna/Smith: hi, how much is it?\n1/13/26, 9:01 AM - Anna: ten\n"
+    path = desk.file(both, name="WhatsApp Chat with Joanna Smith (1)")
+    chat = who_is_who(read_export(path, zone=UTC), me=())  # type: ignore[arg-type]
+    assert (chat.us, chat.title) == (frozenset({"Anna"}), "Joanna/Smith")
+    alone = desk.file("1/13/26, 9:00 AM - Lale Shop: hello\n")
+    with pytest.raises(InvalidInputError, match="which of them are you"):
+        who_is_who(read_export(alone, zone=UTC), me=())  # type: ignore[arg-type]
+
+
+async def test_a_file_of_the_owner_is_no_attachment(desk: Desk) -> None:
+    """A customer may type any name; a damaged archive costs its file and nothing else."""
+    (desk.directory / "plans.pdf").write_bytes(b"%PDF-1.4 secret")
+    report = await desk.read(desk.file("1/13/26, 9:00 AM - Ada Example: plans.pdf (your copy)\n"))
+    assert (report.stored, report.files) == (1, 0)
+    path = desk.file(CHAT, {"IMG-20261117-WA0001.jpg": b"picture" * 100})
+    path.write_bytes(path.read_bytes().replace(b"picture", b"damaged"))
+    report = await desk.read(path)
+    assert (report.stored, report.files) == (5, 0)
+
+
 async def test_a_file_that_is_not_there_or_too_large_holds_nothing_up(desk: Desk) -> None:
     """The text is what counts."""
     report = await desk.read(desk.file(CHAT, {"IMG-20261117-WA0001.jpg": b"x" * (MEBIBYTE + 1)}))

@@ -33,6 +33,9 @@ def due(text: str, language: str = "en", at: datetime = SATURDAY) -> str | None:
         ("en", "call me back in 2 hours", "2026-11-21 16:30"), ("en", "the quote within 3 days please", "2026-11-24"),
         ("en", "the 25th of December", "2026-12-25"), ("en", "on 3 December at 10am", "2026-12-03 10:00"),
         ("en", "tomorrow at noon", "2026-11-22 12:00"), ("en", "ring me at 17:30", "2026-11-21 17:30"),
+        ("en", "come on the 25th at 15:00", "2026-11-25 15:00"), ("en", "until the 20th", "2026-12-20"), ("en", "on the 1st", "2026-12-01"),
+        ("en", "day after tomorrow", "2026-11-23"), ("es", "pasado mañana", "2026-11-23"), ("pt", "depois de amanhã", "2026-11-23"),
+        ("en", "31.12.2026 15:00", "2026-12-31 15:00"), ("de", "am 25.12. um 15 Uhr", "2026-12-25 15:00"), ("en", "by 5/12", "2026-12-05"),
         ("en", "ring me at 14:00", "2026-11-22 14:00"), ("en", "on 21 November 2027", "2027-11-21"),
         ("tr", "yarın 15:00 gelebilir misiniz", "2026-11-22 15:00"), ("tr", "salı günü beni arayın", "2026-11-24"),
         ("tr", "bugün 17:30'da uğrayacağım", "2026-11-21 17:30"), ("tr", "3 saat içinde", "2026-11-21 17:30"),
@@ -52,7 +55,8 @@ def test_times_are_read_as_customers_say_them(language: str, text: str, wanted: 
     ("language", "text"),
     [
         ("en", "my order 2291 has not arrived"), ("en", "The sun may shine, I march on"), ("en", "it costs 75 EUR, I paid 20 in cash"),
-        ("en", "I have waited since yesterday"), ("en", "you promised it for 21 November at 9:00"), ("en", ""), ("xx", "tomorrow"), ("und", "tomorrow"),
+        ("en", "it costs 5.10 EUR"), ("tr", "geçen cuma"), ("es", "el lunes pasado"), ("fr", "lundi dernier"), ("ru", "в прошлую пятницу"),
+        ("en", "invoice 12/2026 is missing"), ("en", "I have waited since yesterday"), ("en", "you promised it for 21 November at 9:00"), ("en", ""), ("xx", "tomorrow"), ("und", "tomorrow"),
     ],
 )  # fmt: skip
 def test_what_names_no_time_to_come_has_none(language: str, text: str) -> None:

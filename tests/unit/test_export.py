@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from frontdesk.channels.whatsapp_export import attached, read_export
+from frontdesk.channels.whatsapp_export import NOTICES, attached, read_export
 from frontdesk.domain.errors import InvalidInputError
 
 ZONE = ZoneInfo("Europe/Istanbul")
@@ -37,7 +37,13 @@ def written(directory: Path, *lines: str, name: str = "WhatsApp Chat with Ada.tx
         ("31-12-2023 21:41 - Ada: one", "02-01-2024 08:05 - Ada: two"),
         ("2023/12/31 21:41 - Ada: one", "2024/01/02 8:05 - Ada: two"),
         ("2023년 12월 31일 오후 9:41 - Ada: one", "2024년 1월 2일 오전 8:05 - Ada: two"),
-        ("31/12/2023، 9:41 م - Ada: one".replace("،", ","), "02/01/2024, 8:05 ص - Ada: two"),
+        ("31/12/2023، 9:41 م - Ada: one", "02/01/2024، 8:05 ص - Ada: two"),
+        ("٣١\u200f/١٢\u200f/٢٠٢٣، ٩:٤١ م - Ada: one", "٢\u200f/١\u200f/٢٠٢٤، ٨:٠٥ ص - Ada: two"),
+        ("31/12/2023 à 21:41 - Ada: one", "02/01/2024 à 08:05 - Ada: two"),
+        ("[31.12.2023 klo 21.41.00] Ada: one", "[2.1.2024 klo 8.05.00] Ada: two"),
+        ("31.12.2023 kl. 21:41 - Ada: one", "02.01.2024 kl. 08:05 - Ada: two"),
+        ("31.12.2023 г., 21:41 ч. - Ada: one", "2.01.2024 г., 8:05 ч. - Ada: two"),
+        ("31/12/2566 21:41 - Ada: one", "2/1/2567 08:05 - Ada: two"),
         ("٣١/١٢/٢٠٢٣, ٩:٤١ م - Ada: one", "٢/١/٢٠٢٤, ٨:٠٥ ص - Ada: two"),
         ("[31/12/2023, 21:41:00] Ada: one", "[02/01/2024, 08:05:00] Ada: two"),
         ("[12/31/23, 9:41:00 PM] Ada: one", f"{LRM}[1/2/24, 8:05:00{NNBSP}AM] Ada: two"),
@@ -101,6 +107,12 @@ def test_a_message_has_as_many_lines_as_it_was_written_in(tmp_path: Path) -> Non
         (f"{LRM}<attached: 00000012-PHOTO-2024.jpg>", "", "00000012-PHOTO-2024.jpg", True),
         (f"{LRM}image omitted", "", None, True),
         ("see you <This message was edited>", "see you", None, False), (f"see you {LRM}<Bu mesaj düzenlendi>", "see you", None, False),
+        ("‹附件：00000001-AUDIO-2024.opus>", "", "00000001-AUDIO-2024.opus", True),
+        (f"Order.pdf • {LRM}2 pages {LRM}<attached: 00000002-Order.pdf>", "Order.pdf • 2 pages", "00000002-Order.pdf", True),
+        ("Is the price for shop.com (the blue one)", "Is the price for shop.com (the blue one)", None, False),
+        ("My mail is Ada <ada@example.com>", "My mail is Ada <ada@example.com>", None, False),
+        ("<https://maps.example/abc>", "<https://maps.example/abc>", None, False),
+        (f"{LRM}@Lale can you call me today, urgently?", "@Lale can you call me today, urgently?", None, False),
         ("I <3 you", "I <3 you", None, False), ("a file.txt (the other one) is better", "a file.txt (the other one) is better", None, False),
     ],
 )  # fmt: skip
@@ -110,6 +122,42 @@ def test_what_is_no_text_is_told_from_its_marks(
     """In any language of the phone."""
     (message,) = read_export(written(tmp_path, f"13/01/2024, 9:00 - Ada: {body}"), zone=ZONE).messages
     assert (message.text, message.attachment, message.has_media) == (text, attachment, has_media)
+
+
+@pytest.mark.parametrize(
+    "body",
+    ["This message was deleted", "Bu mesaj silindi", "null", f"{LRM}This message was deleted.", f"{LRM}Your security code changed.", "Missed voice call"],
+)  # fmt: skip
+def test_what_whatsapp_says_in_somebodys_name_is_no_message(tmp_path: Path, body: str) -> None:
+    """Nobody waits for an answer to it."""
+    lines = (
+        f"13/01/2024, 9:00 - Ada: {body}",
+        "13/01/2024, 9:01 - Ada: hello",
+        '13/01/2024, 9:02 - Ada created group "Orders: May"',
+    )
+    assert [message.text for message in read_export(written(tmp_path, *lines), zone=ZONE).messages] == ["hello"]
+
+
+def test_dates_are_not_read_into_the_future(tmp_path: Path) -> None:
+    """A chat of one day tells no order; what would lie ahead is wrong."""
+    now = datetime.now(ZONE)
+    day = (now.replace(day=1) - timedelta(days=20)).replace(day=min(now.month % 12 + 1, 12))
+    export = read_export(written(tmp_path, f"{day:%m/%d/%y}, 3:05 PM - Ada: x"), zone=ZONE)
+    assert export.messages[0].at <= now
+
+
+def test_who_is_no_contact_is_called_by_the_number(tmp_path: Path) -> None:
+    """Between marks that nobody sees."""
+    export = read_export(
+        written(
+            tmp_path,
+            "13/01/2024, 9:00 - \u202a+1\u00a0555\u00a00100\u202c: hi",
+            name="WhatsApp Chat with +1 555 0100 (1).txt",
+        ),
+        zone=ZONE,
+    )
+    assert list(export.senders) == ["+1 555 0100"]
+    assert export.title == "+1 555 0100"
 
 
 def test_an_archive_is_read_with_its_media(tmp_path: Path) -> None:
@@ -153,8 +201,12 @@ _WORDS = st.text(
 )
 
 
+def _is_said(text: str) -> bool:
+    return bool(text) and not text[0].isdigit() and text.casefold().rstrip(".") not in NOTICES
+
+
 @given(
-    texts=st.lists(_WORDS.map(str.strip).filter(lambda text: text and not text[0].isdigit()), min_size=2, max_size=20),
+    texts=st.lists(_WORDS.map(str.strip).filter(_is_said), min_size=2, max_size=20),
     start=st.datetimes(datetime(2015, 1, 1), datetime(2026, 1, 1)),  # noqa: DTZ001
     shape=st.sampled_from(
         ["%d/%m/%Y, %H:%M - ", "%m/%d/%y, %I:%M %p - ", "[%d.%m.%y, %H:%M:%S] ", "%Y-%m-%d, %H:%M - "]

@@ -8,9 +8,10 @@ with a left-to-right mark.
 
 import re
 import zipfile
+import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import pairwise
 from pathlib import Path, PurePosixPath
 from typing import Literal, get_args
@@ -26,25 +27,58 @@ LARGEST_TEXT = 200 * 2**20
 _MARKS = "\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff"
 _SPACES = str.maketrans(dict.fromkeys("\u00a0\u202f\u2007", " "))
 _DIGITS = str.maketrans("٠١٢٣٤٥٦٧٨٩۰۱۲۳۴۵۶۷۸۹०१२३४५६७८९", "0123456789" * 3)
-_AM = r"a\.?\s?m\.?|öö|上午|오전|午前|ص|am|πμ|पूर्वाह्न"
-_PM = r"p\.?\s?m\.?|ös|下午|오후|午後|م|pm|μμ|अपराह्न"
+_AM = r"a\.?\s?m\.?|öö|上午|오전|午前|ص|π\.?\s?μ\.?|पूर्वाह्न|pg|sa|fm|de\.?"
+_PM = r"p\.?\s?m\.?|ös|下午|오후|午後|م|μ\.?\s?μ\.?|अपराह्न|ptg|ch|em|du\.?"
+_M = f"[{_MARKS}]*"
 _LINE = re.compile(
-    rf"^[{_MARKS}]*(?P<ios>\[)?"
-    r"(?P<one>\d{1,4})(?:[./-]|년\s?|年)\s?(?P<two>\d{1,2})(?:[./-]|월\s?|月)\s?(?P<three>\d{1,4})(?:일|日|\.)?,?\s"
-    rf"(?P<before>{_AM}|{_PM})?\s?(?P<hour>\d{{1,2}})[:.](?P<minute>\d{{2}})(?:[:.](?P<second>\d{{2}}))?"
-    rf"\s?(?P<after>{_AM}|{_PM})?(?(ios)\]|\s[-–])\s(?P<rest>.*)$",
+    rf"^{_M}(?P<ios>\[)?{_M}"
+    rf"(?P<one>\d{{1,4}}){_M}(?:[./-]|년\s?|年){_M}\s?(?P<two>\d{{1,2}}){_M}(?:[./-]|월\s?|月){_M}\s?(?P<three>\d{{1,4}}){_M}"
+    r"(?:일|日)?\.?(?:\s?г\.?)?[,،]?\s"
+    # A word before the time (“à”, “klo”, “kl.”), or the half of the day.
+    rf"(?:(?P<before>{_AM}|{_PM})\s?|[^\W\d_]{{1,4}}\.?\s)?(?P<hour>\d{{1,2}})[:.](?P<minute>\d{{2}})(?:[:.](?P<second>\d{{2}}))?"
+    rf"(?:\s?ч\.?)?{_M}\s?(?P<after>{_AM}|{_PM})?{_M}(?(ios)\]|\s[-–])\s(?P<rest>.*)$",
     re.IGNORECASE | re.DOTALL,
 )
 _PAST_NOON = re.compile(_PM, re.IGNORECASE)
-_SENDER = re.compile(rf"^[{_MARKS}~\s]*(?P<sender>[^:]{{1,100}}?):(?:\s(?P<text>.*)|$)", re.DOTALL)
-_FILE = r"[^<>:/\\\n]{1,200}\.[A-Za-z0-9]{2,5}"
-_ATTACHED = re.compile(
-    rf"^[{_MARKS}]*(?:<[^<>:]{{1,40}}:\s?(?P<ios>{_FILE})>|(?P<android>{_FILE})\s\([^()]{{3,40}}\))(?:\n(?P<text>.*))?$",
+# No line break and no quotation mark: “Ada created group "Orders: May"” names nobody.
+_SENDER = re.compile(
+    rf"^[{_MARKS}~\s]*(?P<sender>[^:：\n\"“”]{{1,100}}?){_M}[:：](?:\s(?P<text>.*)|(?P<close>[\u200e<‹].*)|$)",
     re.DOTALL,
 )
-_BRACKETS = re.compile(rf"^[{_MARKS}]*<[^<>\n]{{3,60}}>$")
-_EDITED = re.compile(rf"\s?[{_MARKS}]*<[^<>\n]{{5,60}}>$")
-_IOS_NOTE = re.compile(r"^\u200e[^\n]{3,200}$")
+_FILE = r"[^<>‹›:：/\\\n]{1,200}\.[A-Za-z0-9]{2,5}"
+_ANDROID_FILE = re.compile(rf"^(?P<mark>{_M})(?P<file>{_FILE})\s\([^()]{{3,40}}\)(?:\n(?P<text>.*))?$", re.DOTALL)
+_IOS_FILE = re.compile(
+    rf"^(?P<text>.*?)(?P<mark>{_M})[<‹][^<>‹›:：\n]{{1,40}}[:：]\s?(?P<file>{_FILE})[>›]{_M}$", re.DOTALL
+)
+_OWN_NAME = re.compile(r"(?:IMG|VID|PTT|AUD|STK|DOC)-\d{8}-WA\d+\.\w+|\d{8}-[A-Z]+-.*")
+"""How WhatsApp itself names files; anything else may be a customer's words."""
+_BRACKETS = re.compile(rf"^{_M}<[^<>\n@/.\d]{{3,60}}>$")
+_EDITED = re.compile(rf"(?:\s?[{_MARKS}]+<[^<>\n@/.]{{3,60}}>|\s<[^<>\n@/.\d]{{3,40}}\s[^<>\n@/.\d]{{3,40}}>)$")
+_LEFT_OUT = re.compile(
+    r"omit|weggelassen|dahil edilmedi|omess|absent|ocult|weggelat|отсутств|utelat|utelämn|udelad|pomini|vynech|kihagy|omis|"
+    r"省略|생략|忽略|略去|لم يتم",
+    re.IGNORECASE,
+)
+LONGEST_NOTE = 60
+NOTICES = frozenset(
+    """
+    null|this message was deleted|you deleted this message|missed voice call|missed video call|bu mesaj silindi|bu mesajı sildiniz|
+    diese nachricht wurde gelöscht|du hast diese nachricht gelöscht|se eliminó este mensaje|eliminaste este mensaje|mensagem apagada|
+    você apagou esta mensagem|ce message a été supprimé|vous avez supprimé ce message|questo messaggio è stato eliminato|
+    hai eliminato questo messaggio|dit bericht is verwijderd|данное сообщение удалено|вы удалили данное сообщение|
+    تم حذف هذه الرسالة|यह संदेश मिटाया गया
+    """.replace("\n", "")
+    .replace("    ", "")
+    .split("|")
+)
+"""What WhatsApp says in somebody's name."""
+_TITLE = re.compile(
+    r"^.*?WhatsApp.*?(?:\bwith|\bmit|\bcon|\bcom|\bavec|\bmet|\bс|[-–])\s+|\s+ile WhatsApp Sohbeti$", re.IGNORECASE
+)
+_COPY = re.compile(r"\s*\(\d+\)$")
+_FUTURE = timedelta(days=1)
+_BUDDHIST = (2400, 2600)
+_BUDDHIST_YEARS = 543
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +100,12 @@ class Export:
     messages: tuple[ExportedMessage, ...]
     order: DateOrder
     is_certain: bool
+
+    @property
+    def title(self) -> str:
+        """The chat's name, without what the phone writes around it."""
+        name = _COPY.sub("", self.name)
+        return _TITLE.sub("", name) or name
 
     @property
     def senders(self) -> dict[str, int]:
@@ -92,12 +132,14 @@ def read_export(path: Path, *, zone: ZoneInfo, order: DateOrder | None = None) -
     Raises:
         InvalidInputError: it is none, or too large; the text says what is wrong.
     """
-    name, text = _text_of(path)
+    name, text, files = _text_of(path)
     entries = list(_entries(text))
     if not entries:
         raise InvalidInputError(f"{path.name}: no line looks like a message of a chat export")
-    found, is_certain = (order, True) if order else _order_of(entries)
-    messages = tuple(message for entry in entries if (message := _message(entry, found, zone)) is not None)
+    found, is_certain = (
+        (order, True) if order else _order_of(entries, datetime.now(zone).replace(tzinfo=None) + _FUTURE)
+    )
+    messages = tuple(message for entry in entries if (message := _message(entry, found, zone, files)) is not None)
     if not messages:
         raise InvalidInputError(f"{path.name}: nobody wrote anything, or the dates are not in the order {found}")
     return Export(name=name, messages=messages, order=found, is_certain=is_certain)
@@ -105,24 +147,29 @@ def read_export(path: Path, *, zone: ZoneInfo, order: DateOrder | None = None) -
 
 def attached(path: Path, name: str, *, max_bytes: int) -> bytes | None:
     """A file of an export, or None where it is not there or too large."""
-    if path.suffix.lower() != ".zip":
-        beside = path.parent / PurePosixPath(name).name
-        return beside.read_bytes() if beside.is_file() and beside.stat().st_size <= max_bytes else None
-    with zipfile.ZipFile(path) as archive:
-        member = next((item for item in archive.infolist() if PurePosixPath(item.filename).name == name), None)
-        if member is None or member.file_size > max_bytes:
-            return None
-        with archive.open(member) as file:
-            return file.read(max_bytes + 1)[:max_bytes]
+    try:
+        if path.suffix.lower() != ".zip":
+            # Beside a text lie the owner's own files, and a customer may have typed their names.
+            beside = path.parent / PurePosixPath(name).name
+            is_ours = _OWN_NAME.fullmatch(name) and beside.is_file() and beside.stat().st_size <= max_bytes
+            return beside.read_bytes() if is_ours else None
+        with zipfile.ZipFile(path) as archive:
+            member = next((item for item in archive.infolist() if PurePosixPath(item.filename).name == name), None)
+            if member is None or member.file_size > max_bytes:
+                return None
+            with archive.open(member) as file:
+                return file.read(max_bytes + 1)[:max_bytes]
+    except (zipfile.BadZipFile, OSError, RuntimeError, NotImplementedError, zlib.error):
+        return None
 
 
-def _text_of(path: Path) -> tuple[str, str]:
-    """The chat's name, as far as the files tell it, and its text."""
+def _text_of(path: Path) -> tuple[str, str, frozenset[str]]:
+    """The chat's name, as far as the files tell it, its text, and the files that came with it."""
     try:
         if path.suffix.lower() != ".zip":
             if path.stat().st_size > LARGEST_TEXT:
                 raise InvalidInputError(f"{path.name}: larger than any chat export")
-            return path.stem, _decoded(path.read_bytes(), path.name)
+            return path.stem, _decoded(path.read_bytes(), path.name), frozenset()
         with zipfile.ZipFile(path) as archive:
             texts = [item for item in archive.infolist() if item.filename.lower().endswith(".txt")]
             # iOS calls it _chat.txt; Android after the chat. Sent text files may be there, too.
@@ -136,7 +183,8 @@ def _text_of(path: Path) -> tuple[str, str]:
             with archive.open(member) as file:
                 raw = file.read(LARGEST_TEXT + 1)
             stem = PurePosixPath(member.filename).stem
-            return path.stem if stem == "_chat" else stem, _decoded(raw, path.name)
+            files = frozenset(PurePosixPath(item.filename).name for item in archive.infolist())
+            return path.stem if stem == "_chat" else stem, _decoded(raw, path.name), files
     except (zipfile.BadZipFile, OSError, RuntimeError) as error:
         raise InvalidInputError(f"{path.name}: cannot be read ({error})") from None
 
@@ -182,14 +230,18 @@ def _entry(match: re.Match[str], lines: list[str]) -> _Entry:
     )
 
 
-def _order_of(entries: Iterable[_Entry]) -> tuple[DateOrder, bool]:
-    """The order that fits all dates; among several the one in which the chat goes forward."""
+def _order_of(entries: Iterable[_Entry], latest: datetime) -> tuple[DateOrder, bool]:
+    """The order that fits all dates, none of them in the future; among several the one in which the chat goes forward."""
     known = list(entries)
     possible: list[DateOrder] = (
         ["ymd"] if known[0].is_long[0] else ["dmy", "mdy"] if known[0].is_long[1] else ["dmy", "mdy", "ymd"]
     )
     moments = {order: [_moment(entry, order) for entry in known] for order in possible}
-    fitting = {order: found for order, found in moments.items() if None not in found}
+    fitting = {
+        order: found
+        for order, found in moments.items()
+        if all(moment is not None and moment <= latest for moment in found)
+    }
     if len(fitting) == 1:
         return next(iter(fitting)), True
     candidates = fitting or moments
@@ -208,31 +260,45 @@ def _order_of(entries: Iterable[_Entry]) -> tuple[DateOrder, bool]:
 def _moment(entry: _Entry, order: DateOrder) -> datetime | None:
     one, two, three = entry.parts
     year, month, day = {"dmy": (three, two, one), "mdy": (three, one, two), "ymd": (one, two, three)}[order]
+    if _BUDDHIST[0] <= year <= _BUDDHIST[1]:
+        year -= _BUDDHIST_YEARS
     try:
         return datetime(year + (2000 if year < 100 else 0), month, day, entry.hour, entry.minute, entry.second)  # noqa: DTZ001
     except ValueError:
         return None
 
 
-def _message(entry: _Entry, order: DateOrder, zone: ZoneInfo) -> ExportedMessage | None:
+def _message(entry: _Entry, order: DateOrder, zone: ZoneInfo, files: frozenset[str]) -> ExportedMessage | None:
     """A message, or None for what WhatsApp itself says."""
     moment = _moment(entry, order)
     match = _SENDER.match(entry.text)
     if moment is None or match is None:
         return None
-    text = match["text"] or ""
+    text = match["text"] or match["close"] or ""
     attachment = None
     has_media = False
-    if file := _ATTACHED.match(text):
-        attachment, text, has_media = file["ios"] or file["android"], file["text"] or "", True
-    elif _BRACKETS.match(text) or _IOS_NOTE.match(text):
+    file = _ANDROID_FILE.match(text) or _IOS_FILE.match(text)
+    if file and (file["mark"] or file["file"] in files or _OWN_NAME.fullmatch(file["file"])):
+        attachment, text, has_media = file["file"], file["text"] or "", True
+    elif _BRACKETS.match(text):
+        text, has_media = "", True
+    elif text.startswith("\u200e") and len(text) <= LONGEST_NOTE and "?" not in text and "@" not in text:
+        if not _LEFT_OUT.search(text):
+            return None
         text, has_media = "", True
     else:
         text = _EDITED.sub("", text)
+    text = re.sub(f"[{_MARKS}]", "", text).strip()
+    if text.casefold().rstrip(".") in NOTICES:
+        return None
     return ExportedMessage(
         at=moment.replace(tzinfo=zone),
-        sender=match["sender"].strip(),
-        text=re.sub(f"[{_MARKS}]", "", text).strip(),
+        sender=_plain(match["sender"]),
+        text=text,
         attachment=attachment,
         has_media=has_media,
     )
+
+
+def _plain(text: str) -> str:
+    return re.sub(f"[{_MARKS}]", "", text).translate(_SPACES).strip()

@@ -10,7 +10,7 @@ import click
 
 from frontdesk.bootstrap import assessor_of, business_of, media_of, model_client_of, opened
 from frontdesk.channels.whatsapp_export import DATE_ORDERS, DateOrder, read_export
-from frontdesk.desk.importing import Chat, Importer, Report, who_is_who
+from frontdesk.desk.importing import Chat, Importer, Report, Waiting, who_is_who
 from frontdesk.domain.contacts import normalise_phone
 from frontdesk.domain.errors import InvalidInputError
 from frontdesk.domain.hours import Calendar
@@ -54,9 +54,11 @@ async def import_chat(
     settings = load_settings(None, **_throwaway()) if dry_run else load_settings()
     business = business_of(settings)
     calendar = business.calendar_of(account)
+    if account not in settings.accounts:
+        raise InvalidInputError(f"--account: there is no {account}; there are {', '.join(settings.accounts)}")
     number = normalise_phone(phone, region=settings.default_region) if phone else None
     if phone and number is None:
-        raise InvalidInputError(f"--phone: {phone} is no phone number")
+        raise InvalidInputError(f"--phone: {phone} is no phone number; write it with + and the country's code")
     chats = []
     for path in files:
         export = read_export(path, zone=calendar.zone, order=dates)
@@ -118,6 +120,9 @@ def _tell(chat: Chat, report: Report, calendar: Calendar, *, now: datetime, is_s
     )
     if not export.is_certain:
         click.echo(f"Dates were read as {export.order}; if that is wrong, say --dates.")
+    click.echo(f"Times are those of {zone}.")
+    if is_stored and not report.stored:
+        click.echo("All of it was stored before; nothing was changed.")
     if chat.us:
         click.echo(f"You are {', '.join(sorted(chat.us))}.")
     if report.judged:
@@ -147,12 +152,16 @@ def _tell_waiting(report: Report, zone: ZoneInfo, now: datetime) -> None:
         click.echo("Nobody waits for an answer.")
         return
     click.secho("Waits for your answer", bold=True)
-    for item in sorted(report.waiting, key=lambda waiting: waiting.due_at)[:SHOWN]:
+    # One line for each who waits: what is due first of theirs.
+    first: dict[str, Waiting] = {}
+    for item in sorted(report.waiting, key=lambda waiting: waiting.due_at):
+        first.setdefault(item.sender, item)
+    for item in list(first.values())[:SHOWN]:
         late = f", {_span(now - item.due_at)} late" if item.due_at < now else ""
         analysis = item.analysis
         click.echo(
             f"  {item.sender}, {_moment(item.since, zone)}{late}: urgency {analysis.urgency_score}, {analysis.category}: "
-            f"“{shorten(item.text, TEXT_CHARACTERS)}”"
+            f"“{shorten(item.text, TEXT_CHARACTERS) or '[no text]'}”"
         )
 
 

@@ -1,6 +1,6 @@
 """``frontdesk task``: what is to be done."""
 
-from datetime import datetime
+from datetime import date, datetime, time
 from typing import Any
 
 import click
@@ -111,6 +111,10 @@ def _due(settings: Settings, text: str | None, language: str, now: datetime) -> 
         return None
     zone = business_of(settings).calendar_of("").zone
     try:
+        if len(text) == len("2026-01-31"):
+            # A day alone is the whole day.
+            last = datetime.combine(date.fromisoformat(text), time(23, 59, 59), tzinfo=zone)
+            return Due(at=is_near(last), is_all_day=True)
         moment = datetime.fromisoformat(text)
     except ValueError:
         found = find_due(text, language=language, at=now, zone=zone)

@@ -32,7 +32,7 @@ async def waiting(*, limit: int) -> None:
         title = shorten(item.title, TITLE_CHARACTERS)
         click.echo(
             f"{due:>10}  {mark} urgency {item.wait.analysis.urgency_score:2}  {item.wait.analysis.category:9}  "
-            f"{title:{TITLE_CHARACTERS}}  {shorten(item.wait.text, TEXT_CHARACTERS)}"
+            f"{title:{TITLE_CHARACTERS}}  {shorten(item.wait.text, TEXT_CHARACTERS) or '[no text]'}"
         )
     if not found:
         click.echo("Nobody waits for an answer.")

@@ -132,7 +132,11 @@ def read_cases(path: Path) -> list[Case]:
         InvalidInputError: a line does not fit; the text names it.
     """
     cases: list[Case] = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError:
+        raise InvalidInputError(f"{path.name}: not UTF-8") from None
+    for number, line in enumerate(text.split("\n"), start=1):
         if not line.strip():
             continue
         try:
@@ -140,6 +144,8 @@ def read_cases(path: Path) -> list[Case]:
         except ValidationError as error:
             wrong = "; ".join(f"{name}: {problem}" for name, problem in plain_problems(error, Case))
             raise InvalidInputError(f"{path.name}, line {number}: {wrong}") from None
+    if not cases:
+        raise InvalidInputError(f"{path.name}: there is no case in it")
     return cases
 
 

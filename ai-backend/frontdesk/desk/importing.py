@@ -1,5 +1,6 @@
 """A chat that WhatsApp exported: judged as if it came now, stored if that is wanted, and told about."""
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
@@ -12,7 +13,7 @@ from statistics import median
 from frontdesk.channels.whatsapp_export import Export, ExportedMessage, attached
 from frontdesk.desk.wishes import asks_for_something, wishes_of
 from frontdesk.domain.analysis import Analysis
-from frontdesk.domain.contacts import Identity, identities_of
+from frontdesk.domain.contacts import Identity, normalise_phone
 from frontdesk.domain.deadlines import deadline_of
 from frontdesk.domain.errors import InvalidInputError, StorageFullError
 from frontdesk.domain.hours import Calendar
@@ -34,6 +35,7 @@ COMPARED = 50
 WISHES_OF = timedelta(days=30)
 """Older wishes of a chat were granted, or are forgotten."""
 _PREFIX = "import_"
+_SIGNS = re.compile(r"[^\w]+")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,22 +88,34 @@ def who_is_who(export: Export, *, me: Sequence[str], phone: str | None = None) -
         InvalidInputError: nobody can tell; the text names those who wrote.
     """
     names = list(export.senders)
-    unknown = [name for name in me if name not in names]
+    mine = [" ".join(name.split()) for name in me]
+    unknown = [name for name in mine if name not in names]
     listed = ", ".join(f"“{name}”" for name in names[:10])
     if unknown:
-        raise InvalidInputError(f"nobody called “{unknown[0]}” wrote in this chat; there are {listed}")
-    us = frozenset(me)
+        raise InvalidInputError(f"nobody called “{unknown[0]}” wrote in {export.name}; there are {listed}")
+    us = frozenset(mine)
     others = [name for name in names if name not in us]
-    if not us and len(names) == 2:
-        named = [name for name in names if name.casefold() in export.name.casefold()]
+    if not us and len(names) <= 2:
+        named = [name for name in names if _is_named_after(export.title, name)]
         if len(named) == 1:
             others, us = named, frozenset(names) - set(named)
-    if not us and len(names) > 1:
-        raise InvalidInputError(f"which of them are you? say it with --me NAME; there are {listed}")
+            return Chat(export=export, us=us, is_group=False, title=named[0], phone=phone)
+    if not us:
+        raise InvalidInputError(f"{export.name}: which of them are you? say it with --me NAME; there are {listed}")
     is_group = len(others) > 1
     return Chat(
-        export=export, us=us, is_group=is_group, title=export.name if is_group or not others else others[0], phone=phone
+        export=export,
+        us=us,
+        is_group=is_group,
+        title=export.title if is_group or not others else others[0],
+        phone=phone,
     )
+
+
+def _is_named_after(title: str, sender: str) -> bool:
+    """File names have no signs that names may have."""
+    one, other = (" ".join(_SIGNS.sub(" ", name).casefold().split()) for name in (title, sender))
+    return bool(other) and (one == other or one.endswith(f" {other}"))
 
 
 class Importer:
@@ -128,8 +142,8 @@ class Importer:
         seen: Counter[bytes] = Counter()
         end = chat.export.messages[-1].at
         for item in chat.export.messages:
-            message = self._message(chat, item, seen)
-            judged = await self._judge(message, tuple(window), end) if not message.from_us else None
+            message = self._message(chat, item, tuple(window), seen)
+            judged = await self._judge(message, end) if not message.from_us else None
             _count(report, item, message, judged)
             batch.append(_Judged(item=item, message=message, judged=judged))
             window = [
@@ -146,18 +160,19 @@ class Importer:
         advance(len(batch))
         return report
 
-    def _message(self, chat: Chat, item: ExportedMessage, seen: Counter[bytes]) -> IncomingMessage:
+    def _message(
+        self, chat: Chat, item: ExportedMessage, window: tuple[HistoryItem, ...], seen: Counter[bytes]
+    ) -> IncomingMessage:
         from_us = item.sender in chat.us
         # Of a message of ours the contact is whom it was written to.
         other = chat.title if from_us and not chat.is_group else item.sender
         text = f"{item.at.isoformat()}\x1f{item.sender}\x1f{item.text}\x1f{item.attachment}"
         digest = blake2b(f"{chat.title}\x1f{text}".encode(), digest_size=DIGEST_BYTES)
         seen[digest.digest()] += 1
-        identities = identities_of(
-            phone_number=chat.phone if not chat.is_group else None, sender_id=other, region=self._region
-        )
-        if not any(identity.kind == "phone" for identity in identities):
-            identities = (Identity(kind="id", value=f"export:{other}"),)
+        # Who is no contact of the phone is called by the number.
+        phone = (None if chat.is_group else chat.phone) or normalise_phone(other, region=self._region)
+        known = (Identity(kind="phone", value=phone),) if phone else ()
+        identities = (*known, Identity(kind="id", value=f"export:{other}"))
         return IncomingMessage(
             account=self._account,
             message_id=f"{_PREFIX}{digest.hexdigest()}_{seen[digest.digest()]}",
@@ -169,13 +184,14 @@ class Importer:
             sender_id=other,
             sender_name=other,
             chat_id=f"export:{chat.title}" if chat.is_group else None,
+            history=() if from_us else window,
             media=_media_of(item),
             from_us=from_us,
             is_past=True,
         )
 
-    async def _judge(self, message: IncomingMessage, window: tuple[HistoryItem, ...], end: datetime) -> Past:
-        subject = Subject.of(message, key=f"message-{message.message_id}", history=window)
+    async def _judge(self, message: IncomingMessage, end: datetime) -> Past:
+        subject = Subject.of(message, key=f"message-{message.message_id}")
         assessment = await self._assessor.assess(subject, is_important=False)
         judged = Judged(
             analysis=assessment.analysis,

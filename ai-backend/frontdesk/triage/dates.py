@@ -6,6 +6,7 @@ one. The hour is found here.
 """
 
 import re
+from collections.abc import Callable
 from datetime import datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
@@ -34,9 +35,53 @@ _HOUR = re.compile(
     r"\s*(?P<mark>a\.?m\b|p\.?m\b|uhr\b|h\b|heures?\b|час|बजे)?",
     re.IGNORECASE,
 )
+_ORDINAL = re.compile(
+    r"\b(?:on|by|until|till|before|from|the)\s+(?:the\s+)?(?P<day>\d{1,2})(?:st|nd|rd|th)\b(?!\s+of\b|\s+[A-Z])"
+)
+_FULL_DATE = re.compile(
+    r"(?<![\d./-])(?P<day>0?[1-9]|[12]\d|3[01])[./](?P<month>0?[1-9]|1[0-2])(?:[./](?P<year>\d{4}|\d{2}))?"
+    r"\.?(?![\d/:])(?!\s*(?:eur|usd|gbp|tl\b|€|\$|£|₺|₹))",
+    re.IGNORECASE,
+)
+_UNREAD = re.compile(r"\d+[./-]\d+|\d(?:st|nd|rd|th)\b|\d\.\s")
+_AFTER_TOMORROW = re.compile(
+    r"day after tomorrow|übermorgen|pasado mañana|depois de amanhã|dopodomani|après-demain|öbür gün|yarından sonra|послезавтра|"
+    r"بعد غد|परसों|overmorgen|pojutrze",
+    re.IGNORECASE,
+)
+_PAST = re.compile(
+    r"\b(?:last|geçen|letzte[nrs]?|vorige[nrs]?|(?:el|la|los|las)?\s*\w+\s+pasad[oa]|scors[oa]|passad[oa]|derni(?:er|ère)|vorige|zeszł\w+)\b(?!\s+mañana)|прошл|الماضي|पिछले",
+    re.IGNORECASE,
+)
 _YEAR = re.compile(r"\d{4}")
 _SPAN = re.compile(r"\d+\s*(?:min|hour|saat|stunde|hora|heure|or[ae]|час|godzin|uur)", re.IGNORECASE)
 _NOON = re.compile(r"\b(?:noon|midday|öğlen|mediodía|midi|mezzogiorno|meio-dia)\b", re.IGNORECASE)
+
+
+def _numbered_day(text: str, local: datetime) -> datetime | None:
+    """“on the 25th”, “31.12.2026”, “5/12”: days that dateparser takes for weekdays or for nothing. Day before month, as most write."""
+    if match := _FULL_DATE.search(text):
+        day, month, written = int(match["day"]), int(match["month"]), match["year"]
+        if written:
+            return _next(local, lambda _: (int(written) % 100 + 2000, month, day), 1)
+        return _next(local, lambda ahead: (local.year + ahead, month, day), 2)
+    if match := _ORDINAL.search(text):
+        number = int(match["day"])
+        months = local.year * 12 + local.month - 1
+        return _next(local, lambda ahead: ((months + ahead) // 12, (months + ahead) % 12 + 1, number), 3)
+    return None
+
+
+def _next(local: datetime, at: Callable[[int], tuple[int, int, int]], most: int) -> datetime | None:
+    """The first of some days that is there and has not passed."""
+    for ahead in range(most):
+        try:
+            found = datetime(*at(ahead), tzinfo=local.tzinfo)
+        except ValueError:
+            continue
+        if found.date() >= local.date():
+            return found
+    return None
 
 
 def find_due(text: str, *, language: str, at: datetime, zone: ZoneInfo) -> Due | None:
@@ -44,19 +89,27 @@ def find_due(text: str, *, language: str, at: datetime, zone: ZoneInfo) -> Due |
     local = at.astimezone(zone)
     text = text[:LONGEST_TEXT]
     hour, is_exact = _hour(text)
-    day = _spoken_day(_DIGITS.sub(" ", text), language, local)
+    if _PAST.search(text):
+        return None
+    day = _after_tomorrow(text, local) or _numbered_day(text, local)
+    if day is None and not _ORDINAL.search(text) and not _FULL_DATE.search(text):
+        day = _spoken_day(_DIGITS.sub(" ", text), language, local)
     if day is None:
         found = _dated(text, language, local)
         if found is not None and _SPAN.search(found[0]):
             return Due(at=found[1], is_all_day=False)
         day = found[1] if found is not None else None
-    if day is None and is_exact:
-        # “Call me at 17:30”: today.
+    if day is None and is_exact and not _UNREAD.search(_CLOCK.sub(" ", text)):
+        # “Call me at 17:30”: today. Not beside other numbers, which may be a date that was not read.
         day = local
     if day is None:
         return None
     moment = datetime.combine(day, time(23, 59, 59) if hour is None else hour, tzinfo=zone)
     return Due(at=moment, is_all_day=hour is None) if moment >= local else None
+
+
+def _after_tomorrow(text: str, local: datetime) -> datetime | None:
+    return local + timedelta(days=2) if _AFTER_TOMORROW.search(text) else None
 
 
 def _spoken_day(text: str, language: str, local: datetime) -> datetime | None:
