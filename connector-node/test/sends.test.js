@@ -28,7 +28,7 @@ const heirOf = async (directory) => {
 async function cutOff (directory) {
   let begun = () => {}
   const sending = new Promise((resolve) => { begun = () => resolve(undefined) })
-  new Sends(directory).once('k', wanted, () => { begun(); return new Promise(() => {}) }, nothing).catch(() => {})
+  new Sends(directory, 10).once('k', wanted, () => { begun(); return new Promise(() => {}) }, nothing).catch(() => {})
   await sending
   return heirOf(directory)
 }
