@@ -110,14 +110,13 @@ async def claim(database: Database, places: int, *, now: datetime, lease: timede
     """Claim endpoints that have something to hear and are due."""
     table = webhook_endpoints
     token = secrets.token_bytes(16)
+    due = (
+        table.c.is_enabled == true(),
+        table.c.position < select(func.max(events.c.number)).scalar_subquery(),
+        or_(table.c.due_at.is_(None), table.c.due_at <= now),
+        or_(table.c.held_until.is_(None), table.c.held_until <= now),
+    )
     async with database.read() as connection:
-        last = int(await connection.scalar(select(func.max(events.c.number))) or 0)
-        due = (
-            table.c.is_enabled == true(),
-            table.c.position < last,
-            or_(table.c.due_at.is_(None), table.c.due_at <= now),
-            or_(table.c.held_until.is_(None), table.c.held_until <= now),
-        )
         if await connection.scalar(select(table.c.id).where(*due).limit(1)) is None:
             return []
 

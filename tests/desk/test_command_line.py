@@ -1,0 +1,119 @@
+"""What is typed at the desk, on a store of its own: a chat is read in, worked on, told and forgotten."""
+
+import asyncio
+import contextlib
+import io
+import sys
+from pathlib import Path
+
+import pytest
+from tests.support.desk import SECRETS
+
+from frontdesk.cli.main import main
+
+CHAT = """\
+1/13/26, 9:01 AM - Ada Example: Are you open on Saturday?
+1/13/26, 9:21 AM - Lale: From ten to four.
+1/14/26, 3:05 PM - Ada Example: My bicycle is broken, please repair it by next Friday at 3pm
+"""
+
+
+class Shell:
+    """Runs commands in this process, as typed in a directory with settings of its own."""
+
+    def __init__(self, directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.directory = directory
+        self._monkeypatch = monkeypatch
+
+    async def run(self, *words: str, status: int = 0, typed: str = "") -> str:
+        """Run a command; all that it printed."""
+        printed = io.StringIO()
+        with self._monkeypatch.context() as patched:
+            patched.setattr(sys, "argv", ["frontdesk", *words])
+            patched.setattr(sys, "stdin", io.StringIO(typed))
+            with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
+                # In a thread, since a command brings a loop of its own.
+                ended = await asyncio.to_thread(_status_of_main)
+        assert ended == status, printed.getvalue()
+        return printed.getvalue()
+
+
+def _status_of_main() -> int:
+    try:
+        main()
+    except SystemExit as ended:
+        return int(ended.code or 0)
+    return 0
+
+
+@pytest.fixture
+def shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shell:
+    """A directory with an exported chat and a business in Istanbul."""
+    (tmp_path / "WhatsApp Chat with Ada Example.txt").write_text(CHAT, encoding="utf-8")
+    (tmp_path / "business.toml").write_text('name = "Lale"\ntimezone = "Europe/Istanbul"\n', encoding="utf-8")
+    settings = {name.upper(): value for name, value in SECRETS.items()}
+    settings |= {
+        "FRONTDESK_NO_ENV_FILE": "1",
+        "VAR_DIR": str(tmp_path / "var"),
+        "BUSINESS_FILE": str(tmp_path / "business.toml"),
+    }
+    for name, value in settings.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.chdir(tmp_path)
+    return Shell(tmp_path, monkeypatch)
+
+
+async def test_a_chat_is_read_in_worked_on_told_and_forgotten(shell: Shell) -> None:
+    """Each command says what it did, and the next one sees it."""
+    chat = "WhatsApp Chat with Ada Example.txt"
+    looked = await shell.run("import", "--dry-run", chat)
+    assert "Waits for your answer" in looked
+    assert "repair, Fri 2026-01-16 15:00: My bicycle is broken" in looked
+    assert "Nothing was stored." in looked
+    stored = await shell.run("import", chat, "--phone", "+1 555 010 0111")
+    assert "Stored: 3 messages." in stored
+    waiting = await shell.run("waiting")
+    assert "Ada Example" in waiting
+    assert "late" in waiting
+    assert "2026-01-16 15:00  P3  repair" in await shell.run("task", "list")
+    added = await shell.run(
+        "task", "add", "Ring Ada", "--due", "2030-01-31", "--type", "call", "--conversation", "1", "--tag", "vip"
+    )
+    assert added == "task 2: Ring Ada, due 2030-01-31\n"
+    assert "no time to come in “sometime”" in await shell.run("task", "add", "x", "--due", "sometime", status=1)
+    assert await shell.run("task", "edit", "2", "--due", "none", "--priority", "1") == "task 2: Ring Ada (open)\n"
+    assert (
+        await shell.run("task", "done", "1")
+        == "task 1: My bicycle is broken, please repair it by next Friday at 3pm (done)\n"
+    )
+    assert "there is no such task" in await shell.run("task", "done", "99", status=1)
+    listed = await shell.run("task", "list")
+    assert "no date           P1  call" in listed
+    assert "bicycle" not in listed
+    assert "/tasks.ics?token=" in await shell.run("task", "calendar")
+    assert "2 messages of the last 3650 days, 0 of them would be judged otherwise." in await shell.run(
+        "replay", "--days", "3650"
+    )
+    await shell.run("export", "+1 555 010 0111", "--to", "out")
+    assert "My bicycle is broken" in (shell.directory / "out" / "contact-1" / "data.txt").read_text(encoding="utf-8")
+    await shell.run("forget", "+1 555 010 0111", status=130, typed="n\n")
+    assert "3 messages and 0 files are erased" in await shell.run("forget", "+1 555 010 0111", typed="y\n")
+    assert "nobody is known by this" in await shell.run("export", "+1 555 010 0111", status=1)
+    assert await shell.run("waiting") == "Nobody waits for an answer.\n"
+
+
+async def test_what_cannot_be_told_is_asked_for_in_words(shell: Shell) -> None:
+    """Names, accounts, numbers and files that are none."""
+    (shell.directory / "group.txt").write_text(
+        "1/13/26, 9:00 AM - Ada: hi\n1/13/26, 9:01 AM - Bob: hi\n", encoding="utf-8"
+    )
+    (shell.directory / "letter.txt").write_text("Dear all", encoding="utf-8")
+    for words, told in (
+        (("group.txt",), "which of them are you? say it with --me NAME; there are “Ada”, “Bob”"),
+        (("group.txt", "--me", "Eve"), "nobody called “Eve” wrote in group"),
+        (("letter.txt",), "letter.txt: no line looks like a message of a chat export"),
+        (("group.txt", "--me", "Ada", "--account", "branch"), "--account: there is no branch; there are main"),
+        (("group.txt", "--me", "Ada", "--phone", "12"), "--phone: 12 is no phone number"),
+        (("group.txt", "--me", "Ada", "--with-model"), "--with-model needs OPENAI_API_KEY"),
+    ):
+        assert told in await shell.run("import", "--dry-run", *words, status=1), words
