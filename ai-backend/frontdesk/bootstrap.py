@@ -28,6 +28,7 @@ from frontdesk.domain.ports import Analyser, Wakeups
 from frontdesk.media.files import MEBIBYTE, MediaFiles
 from frontdesk.model.analysers import DecisionsAnalyser, chat_analyser, words_analyser
 from frontdesk.model.client import ModelClient, Style
+from frontdesk.model.masking import Mask
 from frontdesk.model.prices import price_table
 from frontdesk.pipeline.accept import Acceptor
 from frontdesk.pipeline.completions import Completions
@@ -92,6 +93,7 @@ def model_client_of(settings: Settings) -> ModelClient | None:
         timeout_s=settings.model_timeout_s,
         max_retries=settings.model_max_retries,
         prices=price_table(settings.model_prices),
+        mask=partial(Mask, settings.default_region) if settings.mask_pii else None,
     )
 
 

@@ -69,6 +69,11 @@ class Settings(BaseSettings):
     media_quota_mb: int = Field(default=10_240, ge=0, description="What all files may take together, in MiB")
     media_min_free_mb: int = Field(default=1024, ge=0, description="What must stay free of the disk, in MiB")
 
+    mask_pii: bool = Field(
+        default=False,
+        description="Replace phone numbers, e-mail addresses, IBANs and card numbers before a model sees them",
+    )
+
     # How long things are kept
     retention_days: int = Field(
         default=0, ge=0, description="Messages that are older are erased with all that is theirs; 0 keeps them"

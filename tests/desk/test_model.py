@@ -1,6 +1,7 @@
 """Triage by a model, against a provider that checks each call with the SDK's own types."""
 
 import asyncio
+import json
 from typing import Any
 
 from aiohttp import web
@@ -256,6 +257,23 @@ async def test_agents_answer_through_the_model_with_typed_actions(start_desk: De
         "updates": None,
     }
     assert response["actions"] == [proposed]
+
+
+async def test_numbers_and_addresses_do_not_leave_the_machine(start_desk: DeskFactory, openai: FakeOpenAI) -> None:
+    """In no call, also not from the chat before; the draft has them again."""
+    openai.draft["reply"] = "We will call you at [PHONE_1]."
+    desk: RunningDesk = await start_desk(**KEY, openai_base_url=openai.base_url, analyser="decisions", mask_pii=True)
+    history = [{"sender": "Ada", "content": "my mail is ada@mail.example", "timestamp": None, "type": "chat"}]
+    result = (await desk.post(webhook("Please call me at +49 1512 3456789 today", history=history))).document
+    assert openai.paths() == ["/decisions", "/responses", "/responses"]
+    sent = json.dumps([body for _, body, _ in openai.calls])
+    assert "3456789" not in sent
+    assert "mail.example" not in sent
+    assert "[PHONE_" in sent
+    assert "[EMAIL_" in sent
+    reply = result["routing"]["response"]["reply"]
+    assert reply.startswith("We will call you at +")
+    assert "PHONE" not in reply
 
 
 async def test_every_call_carries_its_idempotency_key(start_desk: DeskFactory, openai: FakeOpenAI) -> None:

@@ -6,7 +6,7 @@ Everything that knows the OpenAI SDK's shapes is in this file and in ``analysers
 import asyncio
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
 import openai
@@ -17,6 +17,7 @@ from pydantic import BaseModel, ValidationError
 
 from frontdesk.domain.errors import AnalyserError, OverBudgetError
 from frontdesk.domain.usage import Usage
+from frontdesk.model.masking import Mask
 from frontdesk.model.prices import UNKNOWN, Price
 
 Style = Literal["responses", "chat"]
@@ -42,7 +43,9 @@ class ModelClient:
         timeout_s: float,
         max_retries: int,
         prices: Mapping[str, Price],
+        mask: Callable[[], Mask] | None = None,
     ) -> None:
+        self._mask = mask
         self.style = style
         self._prices = prices
         self._timeout_s = timeout_s
@@ -80,6 +83,9 @@ class ModelClient:
         Raises:
             AnalyserError: the provider gave no answer.
         """
+        if self._mask is not None:
+            mask = self._mask()
+            instructions, transcript = mask.masked(instructions), mask.masked(transcript)
         body: DecisionCreateParams = {
             "model": model,
             "input": [{"role": "developer", "content": instructions}, {"role": "user", "content": transcript}],
@@ -110,10 +116,14 @@ class ModelClient:
             AnalyserError: no answer, a refusal, an answer that was cut off or does not fit the schema.
         """
         ask = self._by_responses if self.style == "responses" else self._by_chat
+        mask = self._mask() if self._mask is not None else None
+        if mask is not None:
+            instructions, text = mask.masked(instructions), mask.masked(text)
         with _Translated():
             # The SDK's own limit is for each attempt, and it sleeps as long as a provider's Retry-After says.
             async with asyncio.timeout(self._timeout_s):
-                return await ask(model, instructions, text, schema, max_output_tokens, key)
+                answer, usage = await ask(model, instructions, text, schema, max_output_tokens, key)
+            return answer if mask is None else schema.model_validate(mask.restored(answer.model_dump())), usage
 
     async def _by_responses(
         self, model: str, instructions: str, text: str, schema: type[BaseModel], limit: int, key: str
