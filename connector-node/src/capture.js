@@ -248,3 +248,16 @@ function cut (text, limit) {
   const end = /[\uD800-\uDBFF]/.test(whole[limit - 1]) ? limit - 1 : limit
   return whole.slice(0, end)
 }
+
+/**
+ * Whether there is something to decide on: a message that is not decrypted yet says nothing.
+ * @param {import('whatsapp-web.js').Message} message
+ */
+export function isDecided (message) {
+  return String(message.type) !== 'ciphertext'
+}
+
+/** @param {import('whatsapp-web.js').Message} message */
+export function isReadable (message) {
+  return isDecided(message) && String(message.type) !== UNREADABLE
+}

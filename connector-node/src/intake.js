@@ -1,5 +1,5 @@
 /** From what WhatsApp tells to the spool: in order within a chat, each message once, whatever the page answers. */
-import { chatOf, payloadOf, UNREADABLE } from './capture.js'
+import { chatOf, isDecided, isReadable, payloadOf, UNREADABLE } from './capture.js'
 import { decrypted } from './changes.js'
 import { isCritical, isIgnoredNumber, whyIgnored } from './filter.js'
 import { isGroup, messageId, phoneOf } from './identity.js'
@@ -388,17 +388,4 @@ export class Intake {
     }
     return null
   }
-}
-
-/**
- * Whether there is something to decide on: a message that is not decrypted yet says nothing.
- * @param {import('whatsapp-web.js').Message} message
- */
-function isDecided (message) {
-  return String(message.type) !== 'ciphertext'
-}
-
-/** @param {import('whatsapp-web.js').Message} message */
-function isReadable (message) {
-  return isDecided(message) && String(message.type) !== UNREADABLE
 }

@@ -15,3 +15,12 @@ export class Problem extends Error {
     this.notSent = true
   }
 }
+
+/**
+ * A failure as the people at the desk can read it.
+ * @param {unknown} error
+ */
+export function inWords (error) {
+  const text = error instanceof Error ? error.message : String(error)
+  return /net::ERR_(NAME|INTERNET|ADDRESS|NETWORK|CONNECTION|TIMED|PROXY)/.test(text) ? 'web.whatsapp.com cannot be reached: is this machine online?' : text
+}

@@ -7,7 +7,7 @@ import path from 'node:path'
 import wwebjs from 'whatsapp-web.js'
 import { launchOptions } from './browser.js'
 import { inspect, mark, nudge, refreshCode } from './page.js'
-import { Problem } from './problem.js'
+import { inWords, Problem } from './problem.js'
 import { clearLock, KeptAuth, putAside } from './profile.js'
 import { within } from './within.js'
 
@@ -397,13 +397,4 @@ export class Session extends EventEmitter {
     this.#log.info({ state, reason }, 'session_state')
     this.emit('state', state)
   }
-}
-
-/**
- * A failure as the people at the desk can read it.
- * @param {unknown} error
- */
-function inWords (error) {
-  const text = error instanceof Error ? error.message : String(error)
-  return /net::ERR_(NAME|INTERNET|ADDRESS|NETWORK|CONNECTION|TIMED|PROXY)/.test(text) ? 'web.whatsapp.com cannot be reached: is this machine online?' : text
 }
