@@ -208,5 +208,16 @@ async def test_a_file_of_the_owner_is_no_attachment(desk: Desk) -> None:
 async def test_a_file_that_is_not_there_or_too_large_holds_nothing_up(desk: Desk) -> None:
     """The text is what counts."""
     report = await desk.read(desk.file(CHAT, {"IMG-20261117-WA0001.jpg": b"x" * (MEBIBYTE + 1)}))
-    assert (report.stored, report.files) == (5, 0)
+    assert (report.stored, report.files, report.files_lost, report.problem) == (5, 0, 1, None)
     assert await desk.count(attachments) == 0
+
+
+async def test_files_for_which_there_is_no_room_are_told_of(desk: Desk) -> None:
+    """Whoever imports would take the chat for whole."""
+    desk.media = MediaFiles(
+        desk.directory / "full", max_bytes=MEBIBYTE, quota_bytes=1, min_free_bytes=0,
+        stored_bytes=partial(changes.stored_bytes, desk.database),
+    )  # fmt: skip
+    report = await desk.read(desk.file(CHAT, {"IMG-20261117-WA0001.jpg": b"picture"}))
+    assert (report.stored, report.files, report.files_lost) == (5, 0, 1)
+    assert "MEDIA_QUOTA_MB" in (report.problem or "")

@@ -159,7 +159,8 @@ def attached(path: Path, name: str, *, max_bytes: int) -> bytes | None:
                 return None
             with archive.open(member) as file:
                 return file.read(max_bytes + 1)[:max_bytes]
-    except (zipfile.BadZipFile, OSError, RuntimeError, NotImplementedError, zlib.error):
+    except (zipfile.BadZipFile, OSError, RuntimeError, zlib.error):
+        # Damaged, encrypted, or packed in a way that Python does not know: the text is what counts.
         return None
 
 

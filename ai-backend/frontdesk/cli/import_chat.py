@@ -140,8 +140,15 @@ def _tell(chat: Chat, report: Report, calendar: Calendar, *, now: datetime, is_s
             click.echo(f"  {_day(at, zone)}  {wish.type}{due}: {shorten(wish.title, TEXT_CHARACTERS)}")
     if report.cost_micro_usd:
         click.echo(f"It cost {report.cost_micro_usd / MICRO:.4f} USD.")
+    _tell_stored(report, is_stored=is_stored)
+
+
+def _tell_stored(report: Report, *, is_stored: bool) -> None:
     if is_stored:
         files = f" and {report.files} files" if report.files else ""
+        if report.files_lost:
+            reason = report.problem or "they are not there, damaged or too large"
+            click.echo(f"{report.files_lost} files were not kept: {reason}.")
         click.echo(f"Stored: {report.stored} messages{files}. `frontdesk waiting` says whom to answer first.")
     else:
         click.echo("Nothing was stored.")

@@ -62,12 +62,17 @@ class Waiting:
 
 @dataclass(kw_only=True)
 class Report:
-    """What a chat is about. ``answered_in`` are seconds from a question that needed an answer to the answer."""
+    """What a chat is about. ``answered_in`` are seconds from a question that needed an answer to the answer.
+
+    ``files_lost`` are named in the chat and not kept: not there, damaged or too large, or there was no room (``problem``).
+    """
 
     messages: int = 0
     judged: int = 0
     stored: int = 0
     files: int = 0
+    files_lost: int = 0
+    problem: str | None = None
     categories: Counter[str] = field(default_factory=Counter)
     sentiments: Counter[str] = field(default_factory=Counter)
     waiting: list[Waiting] = field(default_factory=list)
@@ -235,28 +240,32 @@ class Importer:
             for id_, items in by_conversation.items():
                 known = answered.get(id_, Answered(up_to=0, at=self._now)) if is_new[id_] else None
                 await past.keep(database, id_, items, answered=known, now=self._now)
-            report.files += await self._keep_files(path, batch)
+            await self._keep_files(path, batch, report)
 
         return store
 
-    async def _keep_files(self, path: Path, batch: Sequence["_Judged"]) -> int:
+    async def _keep_files(self, path: Path, batch: Sequence["_Judged"], report: Report) -> None:
+        """Files are of less weight than words: what cannot be kept is counted, with the reason where there is one."""
         if self._media is None or self._database is None:
-            return 0
-        kept = 0
+            return
         for item in batch:
             name = item.item.attachment
-            content = attached(path, name, max_bytes=self._media.max_bytes) if name else None
+            if name is None:
+                continue
+            content = attached(path, name, max_bytes=self._media.max_bytes)
             if content is None:
+                report.files_lost += 1
                 continue
             try:
                 attachment = await self._media.keep(_chunks(content), expected=len(content), filename=name)
-            except StorageFullError:
-                return kept
-            message = item.message
-            kept += await changes.keep_attachment(
-                self._database, self._account, message.message_id, attachment, now=self._now
+            except StorageFullError as error:
+                report.files_lost += 1
+                report.problem = error.detail
+                continue
+            message_id = item.message.message_id
+            report.files += await changes.keep_attachment(
+                self._database, self._account, message_id, attachment, now=self._now
             )
-        return kept
 
 
 @dataclass(frozen=True, kw_only=True)
