@@ -72,6 +72,21 @@ CREATE TABLE important_customers (
 	CONSTRAINT uq_important_customers_kind_value UNIQUE (kind, value)
 )ENGINE=InnoDB CHARSET=utf8mb4 COLLATE utf8mb4_bin;
 
+CREATE TABLE people (
+	id INTEGER NOT NULL AUTO_INCREMENT,
+	name VARCHAR(64) NOT NULL,
+	name_key VARBINARY(255) NOT NULL,
+	email VARCHAR(255),
+	phone VARCHAR(32),
+	is_available BOOL NOT NULL,
+	alerts VARCHAR(64) NOT NULL,
+	quiet VARCHAR(16),
+	assigned_at DATETIME(6),
+	created_at DATETIME(6) NOT NULL,
+	PRIMARY KEY (id),
+	CONSTRAINT uq_people_name_key UNIQUE (name_key)
+)ENGINE=InnoDB CHARSET=utf8mb4 COLLATE utf8mb4_bin;
+
 CREATE TABLE routing_rules (
 	id INTEGER NOT NULL AUTO_INCREMENT,
 	position INTEGER NOT NULL,
@@ -126,6 +141,19 @@ CREATE TABLE attachments (
 
 CREATE INDEX ix_attachments_sha256 ON attachments (sha256);
 
+CREATE TABLE bots (
+	account_id INTEGER NOT NULL,
+	reply_mode VARCHAR(16),
+	name VARCHAR(64) NOT NULL,
+	personality VARCHAR(16) NOT NULL,
+	languages TEXT NOT NULL,
+	model VARCHAR(128),
+	system_prompt MEDIUMTEXT NOT NULL,
+	handover_below FLOAT,
+	PRIMARY KEY (account_id),
+	FOREIGN KEY(account_id) REFERENCES accounts (id)
+)ENGINE=InnoDB CHARSET=utf8mb4 COLLATE utf8mb4_bin;
+
 CREATE TABLE contact_identities (
 	kind VARBINARY(16) NOT NULL,
 	value VARBINARY(255) NOT NULL,
@@ -152,6 +180,7 @@ CREATE TABLE conversations (
 	owner VARBINARY(16),
 	ready_at DATETIME(6),
 	answered_up_to BIGINT,
+	person_wrote_at DATETIME(6),
 	PRIMARY KEY (id),
 	CONSTRAINT uq_conversations_account_id_chat_key UNIQUE (account_id, chat_key),
 	FOREIGN KEY(account_id) REFERENCES accounts (id),
@@ -199,6 +228,30 @@ CREATE TABLE webhook_dead_letters (
 	PRIMARY KEY (endpoint_id, event_number),
 	FOREIGN KEY(endpoint_id) REFERENCES webhook_endpoints (id)
 )ENGINE=InnoDB CHARSET=utf8mb4 COLLATE utf8mb4_bin;
+
+CREATE TABLE dialogues (
+	conversation_id BIGINT NOT NULL,
+	mode VARCHAR(16),
+	handed_over_at DATETIME(6),
+	handed_over_reason TEXT,
+	told_at DATETIME(6),
+	assignee_id INTEGER,
+	is_stopped BOOL NOT NULL,
+	context_after BIGINT NOT NULL,
+	erase_asked_at DATETIME(6),
+	erase_at DATETIME(6),
+	summary MEDIUMTEXT NOT NULL,
+	summarised_up_to BIGINT NOT NULL,
+	memory_id VARBINARY(128),
+	memory_item VARBINARY(128),
+	labels TEXT NOT NULL,
+	PRIMARY KEY (conversation_id),
+	FOREIGN KEY(conversation_id) REFERENCES conversations (id)
+)ENGINE=InnoDB CHARSET=utf8mb4 COLLATE utf8mb4_bin;
+
+CREATE INDEX ix_dialogues_assignee_id ON dialogues (assignee_id);
+
+CREATE INDEX ix_dialogues_erase_at ON dialogues (erase_at);
 
 CREATE TABLE episodes (
 	id BIGINT NOT NULL AUTO_INCREMENT,
@@ -293,6 +346,33 @@ CREATE INDEX ix_tasks_conversation_id_status ON tasks (conversation_id, status);
 
 CREATE INDEX ix_tasks_status_due_at ON tasks (status, due_at);
 
+CREATE TABLE turns (
+	id BIGINT NOT NULL AUTO_INCREMENT,
+	account_id INTEGER NOT NULL,
+	conversation_id BIGINT NOT NULL,
+	first_message_id BIGINT NOT NULL,
+	last_message_id BIGINT NOT NULL,
+	kind VARCHAR(16) NOT NULL,
+	state VARCHAR(16) NOT NULL,
+	agent VARCHAR(64),
+	content MEDIUMTEXT NOT NULL,
+	confidence FLOAT NOT NULL,
+	reason TEXT NOT NULL,
+	outbox_id BIGINT,
+	created_at DATETIME(6) NOT NULL,
+	decided_at DATETIME(6),
+	PRIMARY KEY (id),
+	CONSTRAINT uq_turns_last_message_id_kind UNIQUE (last_message_id, kind),
+	FOREIGN KEY(account_id) REFERENCES accounts (id),
+	FOREIGN KEY(conversation_id) REFERENCES conversations (id)
+)ENGINE=InnoDB CHARSET=utf8mb4 COLLATE utf8mb4_bin;
+
+CREATE INDEX ix_turns_conversation_id_state ON turns (conversation_id, state);
+
+CREATE INDEX ix_turns_outbox_id ON turns (outbox_id);
+
+CREATE INDEX ix_turns_state_id ON turns (state, id);
+
 CREATE TABLE webhook_messages (
 	id BIGINT NOT NULL AUTO_INCREMENT,
 	account_id INTEGER NOT NULL,
@@ -330,6 +410,8 @@ CREATE TABLE webhook_messages (
 
 CREATE INDEX ix_webhook_messages_contact_id ON webhook_messages (contact_id);
 
+CREATE INDEX ix_webhook_messages_conversation_id_id ON webhook_messages (conversation_id, id);
+
 CREATE INDEX ix_webhook_messages_conversation_id_state_id ON webhook_messages (conversation_id, state, id);
 
 CREATE INDEX ix_webhook_messages_created_at ON webhook_messages (created_at);
@@ -346,6 +428,7 @@ CREATE TABLE agent_routing (
 	attempts INTEGER NOT NULL,
 	latency_ms INTEGER NOT NULL,
 	routed_at DATETIME(6) NOT NULL,
+	turn_id BIGINT,
 	PRIMARY KEY (id),
 	CONSTRAINT uq_agent_routing_webhook_message_id UNIQUE (webhook_message_id),
 	FOREIGN KEY(webhook_message_id) REFERENCES webhook_messages (id)
@@ -433,4 +516,4 @@ CREATE TABLE alembic_version (
 	PRIMARY KEY (version_num)
 );
 
-INSERT INTO alembic_version (version_num) VALUES ('0006');
+INSERT INTO alembic_version (version_num) VALUES ('0007');

@@ -4,12 +4,13 @@ import shutil
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 import pytest_asyncio
-from tests.support.desk import SECRETS, DeskFactory, RunningDesk, running_desk, with_free_ports
+from tests.support.desk import AT_ONCE, SECRETS, DeskFactory, RunningDesk, running_desk, with_free_ports
 from tests.support.mariadb import async_url, mariadb, new_mysql_database
 from tests.support.openai_server import FakeOpenAI
 
@@ -89,7 +90,13 @@ def settings_of(tmp_path: Path) -> Callable[..., Settings]:
     def make(**changes: Any) -> Settings:
         return load_settings(
             tmp_path / "no.env",
-            **{**SECRETS, "var_dir": tmp_path / "var", "business_file": ROOT / "business.example.toml", **changes},
+            **{
+                **SECRETS,
+                **AT_ONCE,
+                "var_dir": tmp_path / "var",
+                "business_file": ROOT / "business.example.toml",
+                **changes,
+            },
         )
 
     return make
@@ -118,9 +125,11 @@ async def start_desk(
     """Start a desk: backend and agents of this process, on free ports, on the test's store. Ended with the test."""
     async with AsyncExitStack() as stack:
 
-        async def start(*, with_agents: bool = True, **changes: Any) -> RunningDesk:
+        async def start(
+            *, with_agents: bool = True, clock: Callable[[], datetime] | None = None, **changes: Any
+        ) -> RunningDesk:
             settings = settings_of(database_url=store_url, agents_dir=agents_dir, **changes)
-            return await stack.enter_async_context(running_desk(settings, with_agents=with_agents))
+            return await stack.enter_async_context(running_desk(settings, with_agents=with_agents, clock=clock))
 
         yield start
 

@@ -6,8 +6,9 @@ import signal
 from collections.abc import Mapping
 from pathlib import Path
 
-PLACES = ("accepted", "claimed", "answered", "sent")
-"""Committed and not acknowledged; claimed and nothing done; an agent has answered and it is not stored; sent and not noted."""
+PLACES = ("accepted", "claimed", "answered", "chosen", "sent")
+"""Committed and not acknowledged; claimed and nothing done; an agent has answered and it is not stored;
+an answer was chosen and is not in the outbox; sent and not noted."""
 
 _chances: dict[str, float] = {}
 _marks: Path | None = None

@@ -14,8 +14,10 @@ from urllib.parse import quote, urlsplit
 from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from frontdesk.domain.commands import WORDS, Commands
 from frontdesk.domain.errors import ConfigurationError
 from frontdesk.domain.plain import plain_problems
+from frontdesk.domain.replies import ReplyMode
 from frontdesk.failpoints import PLACES
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -137,6 +139,48 @@ class Settings(BaseSettings):
         le=120,
         description="A message that could not be sent for so long fails: nobody waits for it any more",
     )
+    # Answering
+    reply_mode: ReplyMode = Field(
+        default="suggest",
+        description="observe: nobody is asked for an answer; suggest: a draft for a person to send; auto: sent where it is safe",
+    )
+    reply_settle_s: float = Field(
+        default=4,
+        ge=0,
+        le=120,
+        description="Quiet after which a burst of messages is answered; 0 answers each by itself",
+    )
+    reply_settle_max_s: float = Field(
+        default=20, ge=0, le=600, description="A burst is answered after so long, also while it goes on"
+    )
+    reply_lines: int = Field(
+        default=20,
+        ge=2,
+        le=100,
+        description="Lines of the chat that an agent is told as they are; older ones are summarised",
+    )
+    auto_min_confidence: float = Field(
+        default=0.75, ge=0, le=1, description="What an agent is less sure of is not sent by itself"
+    )
+    auto_max_risk: float = Field(default=0.4, ge=0, le=1, description="Nor is what has more at stake")
+    auto_per_hour: int = Field(
+        default=12, ge=1, description="Automatic messages of a conversation in an hour; then a person takes over"
+    )
+    auto_outside_hours: bool = Field(
+        default=False, description="Automatic messages leave outside of opening hours, too"
+    )
+    handover_below_confidence: float = Field(
+        default=0.35, ge=0, le=1, description="In auto, a person takes over where the agent is less sure than that"
+    )
+    human_pause_hours: float = Field(
+        default=12, ge=0, le=720, description="How long the robot is silent in a conversation in which a person wrote"
+    )
+    assign_round_robin: bool = Field(
+        default=True, description="What is handed over becomes that of the person who was given one longest ago"
+    )
+    commands: str = Field(
+        default=WORDS, description="Words by which customers tell the desk itself something; none means nothing"
+    )
     agent_timeout_s: float = Field(default=30, gt=0, description="Patience with one call to an agent")
     agent_attempts: int = Field(
         default=2, ge=1, le=10, description="Calls to an agent in a row before it counts as down"
@@ -195,6 +239,12 @@ class Settings(BaseSettings):
     def _is_a_broker(cls, value: str | None) -> str | None:
         if not all(re.match(r"amqps?://[^/\s]", part) for part in _listed(value or "")):
             raise ValueError("must start with amqp:// or amqps:// and name a host; several are separated by commas")
+        return value
+
+    @field_validator("commands")
+    @classmethod
+    def _are_commands(cls, value: str) -> str:
+        Commands(value)
         return value
 
     @field_validator("failpoints")

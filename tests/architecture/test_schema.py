@@ -10,8 +10,8 @@ from sqlalchemy import Connection, create_engine, text
 from tests.support.mariadb import async_url, new_mysql_database
 
 from frontdesk.settings import ROOT
+from frontdesk.store.all_tables import metadata
 from frontdesk.store.database import Database, open_database
-from frontdesk.store.desk_tables import metadata
 from frontdesk.store.schema import is_current, migrate, mysql_schema
 
 PROMISED = {

@@ -143,7 +143,7 @@ async def test_what_is_repeated_after_a_commit_happens_once(database: Database) 
     soon = _now() + timedelta(minutes=1)
     steps: list[progress.Step] = [
         progress.Analysed(claim=claim, record=record, judged=judged),
-        progress.Routed(claim=claim, record=record, route=unrouted, attempts=0, latency_ms=1, due_at=soon),
+        progress.Routed(claim=claim, records=(record,), route=unrouted, was_tried=False, latency_ms=1, due_at=soon),
     ]
     for step in steps:
         assert await progress.store(forgetful, [step], now=_now()) == [True]
@@ -233,7 +233,7 @@ async def test_a_step_without_its_lease_is_refused(database: Database) -> None:
 
     def routed(claim: Claim, reason: str) -> progress.Routed:
         route = Route(success=True, agent="hub", reason=reason, response={})
-        return progress.Routed(claim=claim, record=record, route=route, attempts=1, latency_ms=1, due_at=None)
+        return progress.Routed(claim=claim, records=(record,), route=route, was_tried=True, latency_ms=1, due_at=None)
 
     assert await progress.store(database, [routed(heir, "heir"), routed(asleep, "asleep")], now=_now()) == [True, False]
     found = await messages.fetch(database, accepted.id)
@@ -250,8 +250,8 @@ async def test_a_worker_that_lost_its_lease_stops(start_desk: DeskFactory) -> No
     record = await messages.fetch(database, reply.document["database_id"])
     assert record is not None
     with pytest.raises(LeaseLostError):
-        await desk.backend.pipeline.processor.process(
-            Claim(conversation_id=record.conversation_id, token=b"0" * 16), record, ()
+        await desk.backend.pipeline.processor.work(
+            Claim(conversation_id=record.conversation_id, token=b"0" * 16), [record], (), is_stopped=lambda: False
         )
     after = await messages.fetch(database, record.id)
     assert after is not None
@@ -305,7 +305,7 @@ async def test_what_happens_to_a_message_can_be_read(desk: RunningDesk) -> None:
             document = (await desk.get(f"/events?after={last}&wait=5")).document
             types += [item["type"] for item in document["events"]]
             last = document["last"]
-    assert types == ["message.received", "message.analysed", "message.routed"]
+    assert types[:3] == ["message.received", "message.analysed", "message.routed"]
     assert (await desk.get("/events?after=x")).status == 422
 
 

@@ -13,7 +13,7 @@ from frontdesk.desk import privacy
 from frontdesk.domain.contacts import Identity, parse_identity
 from frontdesk.domain.errors import NotFoundError
 from frontdesk.store import directory
-from frontdesk.store.desk_tables import metadata
+from frontdesk.store.all_tables import metadata
 
 ADA, BOB = "+15550100111", "+15550100222"
 GROUP = {"chat_id": "123-456@g.us", "is_group": True, "chat_name": "Suppliers"}

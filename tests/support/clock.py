@@ -18,3 +18,18 @@ class Clock:
     def pass_by(self, **span: float) -> None:
         """Let time pass."""
         self.now += timedelta(**span)
+
+
+class Ahead:
+    """Runs as the machine's clock, so far ahead of it as the test has moved it."""
+
+    def __init__(self) -> None:
+        self._ahead = timedelta()
+
+    def __call__(self) -> datetime:
+        """The time."""
+        return datetime.now(UTC) + self._ahead
+
+    def pass_by(self, **span: float) -> None:
+        """Let time pass."""
+        self._ahead += timedelta(**span)

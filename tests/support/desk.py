@@ -27,6 +27,8 @@ SECRETS = {
     "api_token": "an-api-token-for-tests",
     "connector_token": "a-connector-token-for-tests",
 }
+AT_ONCE = {"reply_settle_s": 0}
+"""Each message is answered by itself, without waiting for what may follow."""
 _ids = itertools.count(1)
 
 DeskFactory = Callable[..., Any]
@@ -96,7 +98,9 @@ async def _reply(response: aiohttp.ClientResponse) -> Reply:
 
 
 @asynccontextmanager
-async def running_desk(settings: Settings, *, with_agents: bool = True) -> AsyncIterator[RunningDesk]:
+async def running_desk(
+    settings: Settings, *, with_agents: bool = True, clock: Callable[[], datetime] | None = None
+) -> AsyncIterator[RunningDesk]:
     """Serve backend and agents on free ports until left."""
     port = free_port()
     async with AsyncExitStack() as stack:
@@ -108,7 +112,7 @@ async def running_desk(settings: Settings, *, with_agents: bool = True) -> Async
             await stack.enter_async_context(
                 serving([(app, settings.agents_host, manifest.port) for manifest, app in services])
             )
-        built = await stack.enter_async_context(backend(settings))
+        built = await stack.enter_async_context(backend(settings, clock=clock))
         await stack.enter_async_context(serving([(built.app, "127.0.0.1", port)]))
         session = await stack.enter_async_context(aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()))
         yield RunningDesk(url=f"http://127.0.0.1:{port}", settings=settings, backend=built, session=session)

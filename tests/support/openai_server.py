@@ -36,6 +36,7 @@ class FakeOpenAI:
         self.ratings: dict[str, Any] = {
             "urgency_score": 6, "category": "support", "sentiment": "neutral", "language": "en",
             "action_required": True, "needs_human": False, "needs_task": True,
+            "wants_person": False,
         }  # fmt: skip
         self.words: dict[str, Any] = {
             "keywords": ["order", "delivery"],

@@ -14,6 +14,7 @@ from frontdesk.cli import (
     db,
     evaluate,
     import_chat,
+    people,
     privacy,
     retry,
     rules,
@@ -63,7 +64,7 @@ def main() -> None:
 
 _COMMANDS: tuple[Any, ...] = (
     serve.serve, serve.worker, agents.agents, retry.retry, send.send, vip.vip, rules.rule, check.check, db.db, evaluate.evaluate, evaluate.replay_stored,
-    up.up, up.down, up.status, waiting.waiting, task.task, import_chat.import_chat, privacy.export, privacy.forget,
+    up.up, up.down, up.status, waiting.waiting, people.people, people.drafts, people.mode, task.task, import_chat.import_chat, privacy.export, privacy.forget,
 )  # fmt: skip
 for _command in _COMMANDS:
     cli.add_command(_command)

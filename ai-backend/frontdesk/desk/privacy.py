@@ -12,6 +12,7 @@ from frontdesk.store import erasure
 from frontdesk.store.database import Database
 
 AT_ONCE = 500
+ANSWER_LEAVES = timedelta(minutes=1)
 
 Everything = Mapping[str, Sequence[Mapping[str, Any]]]
 
@@ -38,6 +39,10 @@ async def forget(database: Database, media: MediaFiles, identity: Identity) -> t
     contact_id = await erasure.contact_of(database, identity)
     if contact_id is None:
         raise NotFoundError("nobody is known by this number or id")
+    return await _forget(database, media, contact_id)
+
+
+async def _forget(database: Database, media: MediaFiles, contact_id: int) -> tuple[int, int]:
     messages, files = await erasure.forget(database, contact_id)
     return messages, await _remove(database, media, files)
 
@@ -70,6 +75,11 @@ class Retention:
         if self._events_days:
             while await erasure.expire_events(self._database, self._before(self._events_days), limit=AT_ONCE):
                 pass
+
+    async def forget_who_asked(self) -> None:
+        """Erase those who asked for it themselves and confirmed it, when the answer to that had time to leave."""
+        for contact_id in await erasure.to_forget(self._database, before=self._clock() - ANSWER_LEAVES, limit=AT_ONCE):
+            await _forget(self._database, self._media, contact_id)
 
     def _before(self, days: int) -> datetime:
         return self._clock() - timedelta(days=days)

@@ -3,10 +3,17 @@
 from collections.abc import Callable, Collection
 from datetime import datetime
 
-from frontdesk.domain.errors import FieldProblem, InvalidInputError, NotFoundError
+import structlog
+
+from frontdesk.domain.errors import ConflictError, FieldProblem, InvalidInputError, NotFoundError
 from frontdesk.domain.ports import AddressOf, Wakeups
-from frontdesk.store import outbox
+from frontdesk.domain.replies import Turn
+from frontdesk.store import outbox, turns
 from frontdesk.store.database import Database
+
+log = structlog.get_logger(__name__)
+
+AT_ONCE = 50
 
 
 class Sender:
@@ -30,7 +37,14 @@ class Sender:
         self._clock = clock
 
     async def send(
-        self, conversation_id: int, text: str, *, key: str, is_automatic: bool = False, trace: str | None = None
+        self,
+        conversation_id: int,
+        text: str,
+        *,
+        key: str,
+        is_automatic: bool = False,
+        trace: str | None = None,
+        turn: Turn | None = None,
     ) -> tuple[int, bool]:
         """Queue a text; its id in the outbox, and whether it is new. The same key again is the same message.
 
@@ -50,12 +64,34 @@ class Sender:
             raise _refusal("has no address that WhatsApp knows")
         id_, is_new = await outbox.enqueue(
             self._database, chat,
-            recipient=recipient, text=text, key=key, is_automatic=is_automatic, trace=trace, now=self._clock(),
+            recipient=recipient, text=text, key=key, is_automatic=is_automatic, trace=trace, now=self._clock(), turn=turn,
         )  # fmt: skip
         if is_new:
             self._wakeups.outgoing([chat.account_id])
             self._announce()
         return id_, is_new
+
+    async def accept(self, turn: Turn, *, text: str | None = None, trace: str | None = None) -> tuple[int, bool]:
+        """A person sends a draft, as it is or with words of their own. The same turn again is the same message.
+
+        Raises:
+            ConflictError: it was dismissed or replaced. Others as :meth:`send`.
+        """
+        return await self.send(turn.conversation_id, text or turn.text, key=turn.key, trace=trace, turn=turn)
+
+    async def send_chosen(self, conversation_id: int | None = None) -> int:
+        """Put what was chosen to be sent into the outbox; how much there was. What cannot be sent is suggested instead."""
+        found = await turns.chosen(self._database, conversation_id=conversation_id, limit=AT_ONCE)
+        for turn in found:
+            try:
+                await self.send(turn.conversation_id, turn.text, key=turn.key, is_automatic=True, turn=turn)
+            except ConflictError:
+                log.info("turn_overtaken", turn=turn.id)
+            except (InvalidInputError, NotFoundError) as error:
+                reasons = getattr(error, "problems", ())
+                reason = "; ".join(problem.detail for problem in reasons) or error.detail
+                await turns.suggest_instead(self._database, turn.id, reason=f"it cannot be sent: {reason}")
+        return len(found)
 
 
 def _refusal(reason: str) -> InvalidInputError:

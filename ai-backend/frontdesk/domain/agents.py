@@ -79,7 +79,18 @@ class Tag(BaseModel):
     label: str = Field(max_length=60)
 
 
-Action = Annotated[CreateTask | ScheduleFollowUp | HandOff | Tag, Field(discriminator="type")]
+class UpdateProfile(BaseModel):
+    """Something that the message tells of the contact."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    type: Literal["update_profile"]
+    field: str = Field(max_length=40)
+    value: str = Field(max_length=200)
+    confidence: float = Field(default=0.5, ge=0, le=1)
+
+
+Action = Annotated[CreateTask | ScheduleFollowUp | HandOff | Tag | UpdateProfile, Field(discriminator="type")]
 
 
 class OpenTask(BaseModel):
@@ -101,7 +112,56 @@ class Turn(BaseModel):
     text: str
 
 
-class AgentRequest(BaseModel):
+class Persona(BaseModel):
+    """How the business speaks. ``languages`` (BCP 47): an answer is in the customer's where that is one of them, else in the first."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    name: str = ""
+    personality: str = "professional"
+    languages: tuple[str, ...] = ()
+    model: str | None = None
+    system_prompt: str = ""
+
+
+class ToolAccess(BaseModel):
+    """Where an agent may ask for more, with a token that is good for this conversation and for a few minutes."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    url: str
+    token: str = Field(repr=False)
+    names: tuple[str, ...]
+
+
+class MemoryPlace(BaseModel):
+    """A conversation that the provider keeps for this contact. What lies there after ``last_item`` was never committed."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    id: str
+    last_item: str | None = None
+
+
+class Brief(BaseModel):
+    """What an agent is told beside the message: what was said before, and what the business knows and wants."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    history: tuple[Turn, ...] = ()
+    summary: str = Field(default="", description="What was said before the history")
+    open_tasks: tuple[OpenTask, ...] = ()
+    persona: Persona = Persona()
+    profile: dict[str, str] = Field(default={}, description="What is known of the contact")
+    ask_for: str | None = Field(default=None, description="What is not known yet, and may be asked for where it fits")
+    fields: dict[str, str] = Field(
+        default={}, description="What an answer may tell of the contact, with what each means"
+    )
+    tools: ToolAccess | None = None
+    memory: MemoryPlace | None = None
+
+
+class AgentRequest(Brief):
     """What the backend sends to ``POST /process``."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -114,8 +174,6 @@ class AgentRequest(BaseModel):
     sender_name: str | None = None
     chat_name: str = ""
     is_vip: bool = False
-    history: tuple[Turn, ...] = ()
-    open_tasks: tuple[OpenTask, ...] = ()
     analysis: Analysis
 
 
@@ -131,3 +189,4 @@ class AgentReply(BaseModel):
     answered_by: str = Field(description="rules, or the model that wrote it")
     usage: Usage = Field(default=Usage(), description="What a model took for it")
     note: str = Field(default="", description="For the people at the desk: what this answer is and is not")
+    memory: MemoryPlace | None = Field(default=None, description="The provider's conversation, as it is now")

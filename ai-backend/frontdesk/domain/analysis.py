@@ -130,6 +130,11 @@ class Analysis(BaseModel):
         Field(description="The latest message should be handled by a person, not by an automatic answer."),
         Predicate(),
     ]
+    wants_person: Annotated[
+        bool,
+        Field(description="The sender of the latest message asks to speak with a person instead of a robot."),
+        Predicate(),
+    ]
     needs_task: Annotated[
         bool,
         Field(description="The latest message asks for something to be done that should not be forgotten."),

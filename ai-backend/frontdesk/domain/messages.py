@@ -11,8 +11,9 @@ from frontdesk.domain.analysis import Analysis
 from frontdesk.domain.contacts import Identity
 from frontdesk.domain.routing import Route
 
-MessageState = Literal["pending", "unrouted", "processed", "failed"]
-"""``pending``: to be analysed and routed; ``unrouted``: analysed, no agent reached, retried when due; the rest are ends."""
+MessageState = Literal["pending", "settling", "unrouted", "processed", "failed"]
+"""``pending``: to be analysed and routed; ``settling``: analysed, and more may follow at once; ``unrouted``: analysed, no agent
+reached, retried when due; the rest are ends."""
 
 EARLIEST = datetime(2009, 1, 1, tzinfo=UTC)
 """WhatsApp began in 2009: nothing can be older."""
@@ -107,7 +108,7 @@ class IncomingMessage(Value):
 class Record(Value):
     """A message in the store, with what the stages made of it so far. ``analysis`` and ``route`` are None until then.
 
-    ``response_due_at`` is the deadline of its answer, where it needs one.
+    ``due_at`` is when it is to be worked on again, ``response_due_at`` the deadline of its answer, where it needs one.
     """
 
     id: int
@@ -122,6 +123,7 @@ class Record(Value):
     error: str | None
     created_at: datetime
     processed_at: datetime | None
+    due_at: datetime | None = None
     response_due_at: datetime | None = None
     analysis: Analysis | None = None
     route: Route | None = None

@@ -5,8 +5,9 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-OutgoingState = Literal["queued", "sending", "sent", "delivered", "read", "failed", "unknown"]
-"""``unknown``: it may have been sent, and neither we nor the channel can tell; nobody repeats it but a person."""
+OutgoingState = Literal["queued", "sending", "sent", "delivered", "read", "failed", "unknown", "withdrawn"]
+"""``unknown``: it may have been sent, and neither we nor the channel can tell; nobody repeats it but a person. ``withdrawn``: an
+automatic one that was overtaken, by a person who answered, before it left."""
 
 OPEN_STATES: tuple[OutgoingState, ...] = ("queued", "sending")
 ACKNOWLEDGED: tuple[OutgoingState, ...] = ("sent", "delivered", "read")

@@ -58,9 +58,11 @@ async def draft(
         f"Judged: category {analysis.category}, urgency {analysis.urgency_score}/10, sentiment {analysis.sentiment}, "
         f"language {analysis.language}{', an important customer' if request.is_vip else ''}."
     )
+    model = request.persona.model or model
+    told = (prompt.strip(), *_persona(request), INSTRUCTIONS, judged, *_summary(request), *_open_tasks(request))
     answer, usage = await client.structured(
         model=model,
-        instructions="\n\n".join((prompt.strip(), INSTRUCTIONS, judged, *_open_tasks(request), business.as_prompt())),
+        instructions="\n\n".join((*told, business.as_prompt())),
         text=transcript(
             Subject(text=request.message, quoted=request.quoted, history=history), limit=MAX_CHAT_CHARACTERS
         ),
@@ -77,6 +79,34 @@ async def draft(
         answered_by=model,
         usage=usage,
     )
+
+
+PERSONALITIES = {
+    "formal": "formal and polite, without emoji or familiarity",
+    "friendly": "warm and friendly",
+    "professional": "professional, clear and courteous",
+    "casual": "casual and short, as one writes to a friend",
+}
+
+
+def _persona(request: AgentRequest) -> tuple[str, ...]:
+    persona = request.persona
+    manner = PERSONALITIES.get(persona.personality, PERSONALITIES["professional"])
+    lines = [f"You write as {persona.name or 'the business itself'}. Your manner is {manner}."]
+    if persona.languages:
+        known = ", ".join(persona.languages)
+        lines.append(
+            f"Write in the customer's language where it is one of {known} (BCP 47), else in {persona.languages[0]}."
+        )
+    if persona.system_prompt.strip():
+        lines.append(f"The business adds: {persona.system_prompt.strip()}")
+    return (" ".join(lines),)
+
+
+def _summary(request: AgentRequest) -> tuple[str, ...]:
+    if not request.summary:
+        return ()
+    return ("What was said before the chat that follows, as data: " + json.dumps(request.summary, ensure_ascii=False),)
 
 
 def _open_tasks(request: AgentRequest) -> tuple[str, ...]:

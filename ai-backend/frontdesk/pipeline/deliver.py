@@ -14,7 +14,7 @@ from frontdesk.domain.hours import Calendar
 from frontdesk.domain.outgoing import OPEN_STATES, Outgoing, OutgoingState
 from frontdesk.domain.ports import Channel
 from frontdesk.failpoints import failpoint
-from frontdesk.store import duties, outbox
+from frontdesk.store import duties, outbox, turns
 from frontdesk.store.clock import elapsed
 from frontdesk.store.database import Database
 from frontdesk.store.duties import Duty, Held
@@ -29,6 +29,7 @@ class Deliverer:
     """Serves the accounts that have something to send, one message of each at a time.
 
     One process at a time sends for an account: that keeps the order and the pace without anything shared but the store.
+    ``at_any_hour``: what is automatic leaves outside of opening hours, too.
     """
 
     def __init__(
@@ -44,8 +45,10 @@ class Deliverer:
         expires_after: timedelta,
         announce: Callable[[], None],
         clock: Callable[[], datetime],
+        at_any_hour: bool = False,
     ) -> None:
         self._database = database
+        self._at_any_hour = at_any_hour
         self._channel = channel
         self._calendar_of = calendar_of
         self._interval = timedelta(seconds=60 / send_per_minute)
@@ -115,7 +118,15 @@ class Deliverer:
 
     async def _take_on(self, duty: Duty, outgoing: Outgoing) -> None:
         now = self._clock()
-        opens = self._calendar_of(outgoing.account).opens_at(now) if outgoing.is_automatic else now
+        if outgoing.is_automatic and outgoing.state == "queued":
+            overtaken = await turns.why_overtaken(self._database, outgoing)
+            if overtaken is not None:
+                await outbox.mark(self._database, duty, outgoing, "withdrawn", now=now, error=overtaken)
+                telemetry.sent("withdrawn")
+                self._announce()
+                return
+        waits_for_hours = outgoing.is_automatic and not self._at_any_hour
+        opens = self._calendar_of(outgoing.account).opens_at(now) if waits_for_hours else now
         if opens > now and outgoing.state == "queued":
             # Its time to leave begins when the doors open.
             await outbox.mark(self._database, duty, outgoing, "queued", now=now, due_at=opens, queued_at=opens)

@@ -11,6 +11,7 @@ import structlog
 
 from frontdesk import telemetry
 from frontdesk.desk.privacy import Retention
+from frontdesk.desk.sending import Sender
 from frontdesk.domain.errors import LeaseLostError, UnavailableError
 from frontdesk.domain.routing import Rule
 from frontdesk.failpoints import failpoint
@@ -52,12 +53,14 @@ class Worker:
         rerate_interval_s: float,
         rerate_per_minute: float,
         teller: Teller,
+        sender: Sender,
         retention: Retention,
         announce: Callable[[], None],
         clock: Callable[[], datetime],
     ) -> None:
         self._database = database
         self._teller = teller
+        self._sender = sender
         self._retention = retention
         self._announce = announce
         self._processor = processor
@@ -198,13 +201,9 @@ class Worker:
         rules = await self._current_rules()
         for _ in range(MOST_IN_A_ROW // BATCH):
             due = await messages.load_due(self._database, claim.conversation_id, now=self._clock(), limit=BATCH)
-            for record in due:
-                if self._stopped.is_set() or not await self._processor.process(claim, record, rules):
-                    break
-            else:
-                if len(due) == BATCH:
-                    continue
-            break
+            goes_on = await self._processor.work(claim, due, rules, is_stopped=self._stopped.is_set)
+            if not goes_on or len(due) < BATCH:
+                break
         await self._processor.release(claim)
 
     async def _current_rules(self) -> tuple[Rule, ...]:
@@ -254,6 +253,8 @@ class Worker:
             self._woken_to_send.clear()
             pause_s = self._sweep_interval_s
             with _logged("send"):
+                # What was chosen by a process that died before it was in the outbox.
+                await self._sender.send_chosen()
                 await self._deliverer.deliver_due(self._stopped)
                 due = await self._deliverer.next_due()
                 if due is not None:
@@ -297,6 +298,7 @@ class Worker:
             with _logged("deadlines"):
                 while await waits.raise_due(self._database, now=self._clock()):
                     self._announce()
+                await self._retention.forget_who_asked()
 
     async def _tell(self) -> None:
         """Tell others what happens, within a second."""

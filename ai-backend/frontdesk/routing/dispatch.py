@@ -8,16 +8,14 @@ from dataclasses import dataclass
 import structlog
 from pydantic import ValidationError
 
-from frontdesk.domain.agents import AgentReply, AgentRequest, Manifest, OpenTask, Turn
+from frontdesk.domain.agents import AgentReply, AgentRequest, Brief, Manifest
 from frontdesk.domain.errors import AgentError, AgentRejectedError, BreakerOpenError
 from frontdesk.domain.messages import Record
-from frontdesk.domain.routing import HUB, Route, Rule, choose
+from frontdesk.domain.routing import HUB, Choice, Route, Rule, choose
 from frontdesk.wire.breaker import Breaker
 from frontdesk.wire.calls import SignedCaller
 
 log = structlog.get_logger(__name__)
-
-MAX_TURNS = 20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,18 +55,10 @@ class Dispatcher:
             return "down"
         return "up"
 
-    async def dispatch(
-        self,
-        record: Record,
-        rules: tuple[Rule, ...],
-        *,
-        open_tasks: tuple[OpenTask, ...] = (),
-        trace: str | None = None,
-    ) -> Dispatched:
-        """Choose an agent and get its answer. A route without success means that nobody could be reached."""
+    def choose(self, record: Record, rules: tuple[Rule, ...]) -> Choice:
+        """The agent that a message belongs to, and why."""
         assert record.analysis is not None  # noqa: S101 (routing follows analysis)
-        started = time.monotonic()
-        choice = choose(
+        return choose(
             analysis=record.analysis,
             text=record.message.text,
             is_vip=record.is_vip_customer,
@@ -76,7 +66,19 @@ class Dispatcher:
             rules=rules,
             manifests=self._manifests,
         )
-        request = _request(record, choice.agent, open_tasks)
+
+    async def dispatch(
+        self,
+        record: Record,
+        rules: tuple[Rule, ...],
+        *,
+        brief: Brief,
+        trace: str | None = None,
+    ) -> Dispatched:
+        """Choose an agent and get its answer. A route without success means that nobody could be reached."""
+        started = time.monotonic()
+        choice = self.choose(record, rules)
+        request = _request(record, choice.agent, brief)
         reasons = [choice.reason]
         route: Route | None = None
         calls = 0
@@ -147,10 +149,11 @@ class Dispatcher:
         return reply.model_copy(update={"agent": name, "actions": actions})
 
 
-def _request(record: Record, agent: str, open_tasks: tuple[OpenTask, ...]) -> AgentRequest:
+def _request(record: Record, agent: str, brief: Brief) -> AgentRequest:
     assert record.analysis is not None  # noqa: S101 (routing follows analysis)
     message = record.message
     return AgentRequest(
+        **{name: getattr(brief, name) for name in Brief.model_fields},
         idempotency_key=f"route-{record.key}",
         agent=agent,
         message=message.text,
@@ -158,10 +161,5 @@ def _request(record: Record, agent: str, open_tasks: tuple[OpenTask, ...]) -> Ag
         sender_name=message.sender_name,
         chat_name=message.chat_name,
         is_vip=record.is_important,
-        history=tuple(
-            Turn(speaker="business" if item.from_us else "customer", text=item.content)
-            for item in message.history[-MAX_TURNS:]
-        ),
-        open_tasks=open_tasks,
         analysis=record.analysis,
     )

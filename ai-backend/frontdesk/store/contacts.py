@@ -1,18 +1,19 @@
 """Whose message it is: identities lead to contacts, new ones are made, and two that prove to be one go on as one."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import and_, insert, or_, select, update
+from sqlalchemy import and_, func, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from frontdesk.domain.contacts import Identity
 from frontdesk.domain.messages import IncomingMessage
-from frontdesk.store.database import inserted_id
-from frontdesk.store.tables import contact_identities, contacts
+from frontdesk.store.database import Database, inserted_id
+from frontdesk.store.desk_tables import tasks
+from frontdesk.store.tables import attachments, contact_identities, contacts, webhook_messages
 
 SEEN_WITHIN = timedelta(minutes=1)
 """``last_seen_at`` is kept to the minute: a burst of messages does not write it each time."""
@@ -74,6 +75,48 @@ async def find_contacts(connection: AsyncConnection, messages: Sequence[Incoming
             ],
         )
     return found
+
+
+@dataclass(frozen=True, kw_only=True)
+class Known:
+    """What is stored about a contact, in brief."""
+
+    name: str | None
+    identities: tuple[str, ...]
+    first_seen_at: datetime
+    messages: int
+    files: int
+    tasks: int
+    fields: Mapping[str, str]
+
+
+async def known_of(database: Database, contact_id: int) -> Known:
+    """What is stored about a contact, in brief."""
+    message = webhook_messages
+    async with database.read() as connection:
+        row = (await connection.execute(select(contacts).where(contacts.c.id == contact_id))).one()
+        identities = await connection.execute(
+            select(contact_identities.c.value).where(contact_identities.c.contact_id == contact_id)
+        )
+        names = select(message.c.message_id).where(message.c.contact_id == contact_id)
+        numbers = [
+            await connection.scalar(select(func.count()).select_from(table).where(condition))
+            for table, condition in (
+                (message, message.c.contact_id == contact_id),
+                (attachments, attachments.c.message_id.in_(names)),
+                (tasks, tasks.c.contact_id == contact_id),
+            )
+        ]
+        known = [str(item.value) for item in identities]
+    return Known(
+        name=row.name,
+        identities=tuple(known),
+        first_seen_at=row.first_seen_at,
+        messages=int(numbers[0] or 0),
+        files=int(numbers[1] or 0),
+        tasks=int(numbers[2] or 0),
+        fields={},
+    )
 
 
 async def _owners(connection: AsyncConnection, identities: Iterable[Identity]) -> dict[Identity, _Contact]:

@@ -13,10 +13,8 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-from frontdesk.store.columns import BigId, Digests, Id, LongText, Moment, metadata, table
+from frontdesk.store.columns import BigId, Digests, Id, LongText, Moment, table
 from frontdesk.store.tables import accounts, conversations, webhook_messages
-
-__all__ = ["episodes", "metadata", "task_messages", "tasks", "waits", "webhook_dead_letters", "webhook_endpoints"]
 
 # Somebody waits for an answer: from the first message that needs one until we wrote. ``is_open`` is true or null, so that a
 # conversation has one open wait at most and any number of ended ones.

@@ -16,6 +16,7 @@ from frontdesk.store import waits
 from frontdesk.store.database import Database
 from frontdesk.store.desk_tables import episodes, task_messages, tasks
 from frontdesk.store.desk_tables import waits as wait_table
+from frontdesk.store.reply_tables import dialogues, turns
 from frontdesk.store.tables import (
     agent_routing,
     analytics_results,
@@ -72,6 +73,8 @@ async def everything_about(database: Database, contact_id: int) -> dict[str, lis
             (tasks, or_(tasks.c.contact_id == contact_id, tasks.c.conversation_id.in_(own))),
             (wait_table, wait_table.c.conversation_id.in_(own)),
             (episodes, episodes.c.conversation_id.in_(own)),
+            (turns, turns.c.conversation_id.in_(own)),
+            (dialogues, dialogues.c.conversation_id.in_(own)),
         )
         found: dict[str, list[dict[str, Any]]] = {"contacts": [dict(known)]}
         for table, condition in wanted:
@@ -93,7 +96,7 @@ async def forget(database: Database, contact_id: int) -> tuple[int, list[str]]:
         )
         files = await _erase_what_belongs_to(connection, [*in_own, *elsewhere])
         await _erase_words(connection, contact_id, elsewhere)
-        for table in (tasks, wait_table, episodes, outbox):
+        for table in (tasks, wait_table, episodes, turns, dialogues, outbox):
             for part in _parts(own):
                 await connection.execute(delete(table).where(table.c.conversation_id.in_(part)))
         for part in _parts(in_own):
@@ -105,6 +108,19 @@ async def forget(database: Database, contact_id: int) -> tuple[int, list[str]]:
         return len(in_own) + len(elsewhere), files
 
     return await database.write(work)
+
+
+async def to_forget(database: Database, *, before: datetime, limit: int) -> list[int]:
+    """Contacts who confirmed before a moment that they are to be forgotten."""
+    table = dialogues
+    async with database.read() as connection:
+        rows = await connection.execute(
+            select(conversations.c.contact_id)
+            .join(table, table.c.conversation_id == conversations.c.id)
+            .where(table.c.erase_at <= before, conversations.c.contact_id.is_not(None))
+            .limit(limit)
+        )
+        return sorted({int(row.contact_id) for row in rows})
 
 
 async def expire_messages(database: Database, before: datetime, *, limit: int) -> tuple[int, list[str]]:
@@ -210,6 +226,8 @@ async def _erase_what_belongs_to(connection: AsyncConnection, message_ids: Seque
         )
         for table in (agent_routing, analytics_results):
             await connection.execute(delete(table).where(table.c.webhook_message_id.in_(part)))
+        # What was drafted quotes them.
+        await connection.execute(delete(turns).where(turns.c.last_message_id.in_(part)))
         for account_id in {row.account_id for row in named}:
             names = [row.message_id for row in named if row.account_id == account_id]
             theirs = attachments.c.account_id == account_id, attachments.c.message_id.in_(names)

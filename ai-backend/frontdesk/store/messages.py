@@ -44,40 +44,38 @@ class Judged:
     deadline: Deadline | None = None
 
 
-UNFINISHED: tuple[MessageState, ...] = ("pending", "unrouted")
+UNFINISHED: tuple[MessageState, ...] = ("pending", "settling", "unrouted")
 
 
 async def load_due(database: Database, conversation_id: int, *, now: datetime, limit: int) -> list[Record]:
-    """The unfinished messages of a conversation whose time has come, in the order of acceptance.
+    """The unfinished messages of a conversation whose time has come, in the order of acceptance, and all that settle.
 
     A message that waits for its analysis holds back those behind it; those that only wait for an agent come last.
     """
     table = webhook_messages
-    # Each half is read along the index, so that it costs the same however many wait.
-    pending = (
+    # Each part is read along the index, so that it costs the same however many wait.
+    parts = [
         select(table.c.id)
-        .where(table.c.conversation_id == conversation_id, table.c.state == "pending")
+        .where(table.c.conversation_id == conversation_id, table.c.state == state, *conditions)
         .order_by(table.c.id)
         .limit(limit)
         .subquery()
-    )
-    unrouted = (
-        select(table.c.id)
-        .where(table.c.conversation_id == conversation_id, table.c.state == "unrouted", table.c.due_at <= now)
-        .order_by(table.c.id)
-        .limit(limit)
-        .subquery()
-    )
-    due = union_all(select(pending.c.id), select(unrouted.c.id)).subquery()
+        for state, conditions in (("pending", ()), ("settling", ()), ("unrouted", (table.c.due_at <= now,)))
+    ]
+    due = union_all(*(select(part.c.id) for part in parts)).subquery()
     async with database.read() as connection:
         rows = (await connection.execute(_selected().join(due, due.c.id == table.c.id).order_by(table.c.id))).all()
         judgeable = takewhile(
             lambda row: row.due_at is None or row.due_at <= now, (row for row in rows if row.state == "pending")
         )
+        settling = [row for row in rows if row.state == "settling"]
         # What is new goes first: while no agent can be reached, many may wait for one.
-        found = [*judgeable, *(row for row in rows if row.state != "pending")][:limit]
-        packed = b"".join(bytes(row.history_digests or b"") for row in found if row.analysis_document is None)
-        lines = await _lines(connection, conversation_id, packed)
+        found = [*settling, *judgeable, *(row for row in rows if row.state == "unrouted")][: limit + len(settling)]
+        # A burst is told with the chat before its first message.
+        with_history = [row for row in found if row not in settling[1:]]
+        lines = await _lines(
+            connection, conversation_id, b"".join(bytes(row.history_digests or b"") for row in with_history)
+        )
         return [_record(row, _window(lines, row.history_digests), ()) for row in found]
 
 
@@ -348,6 +346,7 @@ def _record(row: Row[Any], history: tuple[HistoryItem, ...], identities: tuple[I
         error=row.error,
         created_at=row.created_at,
         processed_at=row.processed_at,
+        due_at=row.due_at,
         response_due_at=row.response_due_at,
         analysis=Analysis.restore(row.analysis_document) if row.analysis_document else None,
         route=route,

@@ -10,7 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from frontdesk.domain.errors import ConflictError
 from frontdesk.domain.outgoing import ACKNOWLEDGED, OPEN_STATES, Outgoing, OutgoingState
-from frontdesk.store import duties, events, waits
+from frontdesk.domain.replies import Turn
+from frontdesk.store import duties, events, turns, waits
 from frontdesk.store.database import Database, inserted_id
 from frontdesk.store.duties import Duty, Held
 from frontdesk.store.tables import accounts, conversations, outbox, webhook_messages
@@ -74,11 +75,14 @@ async def enqueue(
     is_automatic: bool,
     trace: str | None,
     now: datetime,
+    turn: Turn | None = None,
 ) -> tuple[int, bool]:
     """Put a message into the outbox; its id, and whether it is new. The same key again changes nothing.
 
+    ``turn`` is the turn whose answer it is. What a person writes keeps the robot silent from now on.
+
     Raises:
-        ConflictError: the key was used for another message.
+        ConflictError: the key was used for another message, or the turn was dismissed or replaced meanwhile.
     """
     table = outbox
 
@@ -91,13 +95,19 @@ async def enqueue(
         if known is not None:
             if (known.conversation_id, known.content) != (chat.conversation_id, text):
                 raise ConflictError("this idempotency key was used for another message")
+            if turn is not None:
+                await turns.queued(connection, turn.id, known.id, now=now)
             return int(known.id), False
         # The duty first: the order in which the sender locks, too.
         await duties.wake(connection, f"{SENDING}:{chat.account_id}", now=now)
+        if not is_automatic:
+            place = conversations.c.id == chat.conversation_id
+            await connection.execute(update(conversations).where(place).values(person_wrote_at=now))
         seen = select(func.max(webhook_messages.c.id)).where(webhook_messages.c.conversation_id == chat.conversation_id)
         row = await connection.execute(
             insert(table).values(
-                answers_up_to=await connection.scalar(seen),
+                # A turn answers its own messages, and not what came while it was written.
+                answers_up_to=turn.last_message_id if turn and is_automatic else await connection.scalar(seen),
                 account_id=chat.account_id,
                 conversation_id=chat.conversation_id,
                 idempotency_key=key,
@@ -114,6 +124,8 @@ async def enqueue(
             )
         )
         id_ = inserted_id(row)
+        if turn is not None:
+            await turns.queued(connection, turn.id, id_, now=now)
         await events.add(connection, [_changed(chat.account_id, chat.conversation_id, id_, "queued", now)])
         return id_, True
 
@@ -316,9 +328,16 @@ def _left() -> Select[Any]:
 
 
 async def _answered(connection: AsyncConnection, row: Row[Any], now: datetime) -> None:
-    """It has left: what was there when it was written is answered."""
-    by: AnsweredBy = "automatic" if row.is_automatic else "person"
-    await waits.answered(connection, row.conversation_id, up_to=row.answers_up_to or 0, by=by, now=now)
+    """It has left: what was there when it was written is answered, unless it only says that somebody will answer."""
+    turn = await turns.of_outbox(connection, row.id)
+    if turn is None or turn.kind != "notice":
+        by: AnsweredBy = "automatic" if row.is_automatic else "person"
+        await waits.answered(connection, row.conversation_id, up_to=row.answers_up_to or 0, by=by, now=now)
+    data = {"automatic": row.is_automatic, "turn_id": turn and turn.id}
+    event = events.row(
+        "reply.sent", now=now, account_id=row.account_id, conversation_id=row.conversation_id, outbox_id=row.id, data=data
+    )  # fmt: skip
+    await events.add(connection, [event])
 
 
 def _new_channel_key() -> str:

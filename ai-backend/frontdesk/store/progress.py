@@ -6,10 +6,10 @@ step refused, and what another has made of the message meanwhile stays.
 
 import json
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeGuard
 
 from sqlalchemy import and_, func, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -17,35 +17,48 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from frontdesk.domain.messages import Record
 from frontdesk.domain.routing import Route
 from frontdesk.domain.tasks import Wish
-from frontdesk.store import events, leases, messages, tasks, waits
+from frontdesk.store import events, leases, messages, tasks, turns, waits
 from frontdesk.store.conversations import Claim
 from frontdesk.store.database import Database
 from frontdesk.store.messages import UNFINISHED, Judged
 from frontdesk.store.tables import agent_routing, analytics_results, conversations, webhook_messages
 from frontdesk.store.tasks import Asked
+from frontdesk.store.turns import Ended, Outcome
 from frontdesk.store.waits import Wanted
 
 
 @dataclass(frozen=True, kw_only=True)
 class Analysed:
-    """A message was judged for the first time."""
+    """A message was judged for the first time. With ``settles_at`` it and ``settles_with`` wait until then for what may follow."""
 
     claim: Claim
     record: Record
     judged: Judged
+    settles_at: datetime | None = None
+    settles_with: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
 class Routed:
-    """A message was handed to an agent, or to none: where ``due_at`` is given it stays open and is tried again then."""
+    """Messages were handed to an agent, or to none: where ``due_at`` is given they stay open and are tried again then.
+
+    The messages of a burst are one turn, oldest first; ``wishes`` are what they ask for together, ``outcome`` is what the
+    turn brought about. ``was_tried``: an agent was called, which is an attempt of each.
+    """
 
     claim: Claim
-    record: Record
+    records: tuple[Record, ...]
     route: Route
-    attempts: int
+    was_tried: bool
     latency_ms: int
     due_at: datetime | None
     wishes: tuple[Wish, ...] = ()
+    outcome: Outcome | None = None
+
+    @property
+    def record(self) -> Record:
+        """The last message of the burst, which stands for all."""
+        return self.records[-1]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,6 +73,11 @@ class Failed:
     is_judged: bool
     route: Route | None = None
     wishes: tuple[Wish, ...] = ()
+
+    @property
+    def records(self) -> tuple[Record, ...]:
+        """The message, as that of :class:`Routed`."""
+        return (self.record,)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,7 +136,7 @@ async def _held(connection: AsyncConnection, claims: set[Claim]) -> set[Claim]:
 
 
 async def _done(connection: AsyncConnection, steps: Sequence[Step]) -> _Done:
-    ids = [step.record.id for step in steps if not isinstance(step, Released)]
+    ids = [record.id for step in steps for record in _records(step)]
     analysis, message = analytics_results, webhook_messages
     analysed = await connection.execute(
         select(analysis.c.webhook_message_id).where(analysis.c.webhook_message_id.in_(ids))
@@ -130,21 +148,41 @@ async def _done(connection: AsyncConnection, steps: Sequence[Step]) -> _Done:
     route = agent_routing.c.webhook_message_id
     routed = {row[0] for row in await connection.execute(select(route).where(route.in_(ids)))}
     ended = {
-        step.record.id
+        record.id
         for step in steps
         if isinstance(step, Routed | Failed)
-        and (
-            states[step.record.id][0] not in UNFINISHED
-            or states[step.record.id][1] != step.record.attempts
-            or (step.route is not None and step.record.route is None and step.record.id in routed)
+        for record in step.records
+        if (
+            states[record.id][0] not in UNFINISHED
+            or states[record.id][1] != record.attempts
+            or (step.route is not None and record.route is None and record.id in routed)
         )
     }
     return _Done(frozenset(row.webhook_message_id for row in analysed), frozenset(ended))
 
 
+def _records(step: Step) -> tuple[Record, ...]:
+    match step:
+        case Released():
+            return ()
+        case Analysed():
+            return (step.record,)
+        case _:
+            return step.records
+
+
 async def _store_analyses(connection: AsyncConnection, steps: Sequence[Analysed], now: datetime) -> None:
     if not steps:
         return
+    for step in steps:
+        if step.settles_at is not None:
+            table = webhook_messages
+            together = (*step.settles_with, step.record.id)
+            await connection.execute(
+                update(table)
+                .where(table.c.id.in_(sorted(together)), table.c.state.in_(("pending", "settling")))
+                .values(state="settling", due_at=step.settles_at, error=None)
+            )
     rows = [
         {
             "webhook_message_id": step.record.id,
@@ -172,12 +210,14 @@ def _wanted(step: Analysed) -> Wanted | None:
 
 
 async def _store_ends(connection: AsyncConnection, steps: Sequence[Routed | Failed], now: datetime) -> None:
-    await _store_routes(connection, steps, now)
+    kept = await turns.keep(connection, [_ended_turn(step) for step in steps if _brings_about(step)], now=now)
+    await _store_routes(connection, steps, kept.answers, now)
     await tasks.apply(connection, [_asked(step) for step in steps], now=now)
     alike: defaultdict[tuple[tuple[str, Any], ...], list[int]] = defaultdict(list)
     for step in steps:
-        changes = {"attempts": step.attempts, "due_at": step.due_at, **_ending(step, now)}
-        alike[tuple(changes.items())].append(step.record.id)
+        for record in step.records:
+            changes = {"attempts": _attempts(step, record), "due_at": step.due_at, **_ending(step, now)}
+            alike[tuple(changes.items())].append(record.id)
     table = webhook_messages
     for values, ids in alike.items():
         await connection.execute(update(table).where(table.c.id.in_(sorted(ids))).values(**dict(values)))
@@ -187,16 +227,40 @@ async def _store_ends(connection: AsyncConnection, steps: Sequence[Routed | Fail
             events.row(
                 _happened(step),
                 now=now,
-                account_id=step.record.account_id,
-                conversation_id=step.record.conversation_id,
-                message_id=step.record.id,
+                account_id=record.account_id,
+                conversation_id=record.conversation_id,
+                message_id=record.id,
                 data={"agent": step.route.agent} if step.route else {},
             )
             for step in steps
+            for record in step.records
             # Of the attempts that are repeated the first is told.
-            if step.due_at is None or (isinstance(step, Routed) and step.record.route is None)
+            if step.due_at is None or (isinstance(step, Routed) and record.route is None)
         ],
     )
+    await events.add(connection, kept.told)
+
+
+def _brings_about(step: Routed | Failed) -> TypeGuard[Routed]:
+    return isinstance(step, Routed) and step.outcome is not None
+
+
+def _ended_turn(step: Routed | Failed) -> Ended:
+    assert isinstance(step, Routed)  # noqa: S101 (asked just before)
+    assert step.outcome is not None  # noqa: S101
+    return Ended(
+        account_id=step.record.account_id,
+        conversation_id=step.record.conversation_id,
+        first_message_id=step.records[0].id,
+        last_message_id=step.record.id,
+        outcome=step.outcome,
+    )
+
+
+def _attempts(step: Routed | Failed, record: Record) -> int:
+    if isinstance(step, Failed):
+        return step.attempts
+    return record.attempts + (1 if step.was_tried else 0)
 
 
 def _asked(step: Routed | Failed) -> Asked:
@@ -228,10 +292,13 @@ def _ending(step: Routed | Failed, now: datetime) -> dict[str, Any]:
     return {"state": "unrouted" if step.is_judged else "pending", "error": step.error}
 
 
-async def _store_routes(connection: AsyncConnection, steps: Sequence[Routed | Failed], now: datetime) -> None:
+async def _store_routes(
+    connection: AsyncConnection, steps: Sequence[Routed | Failed], turn_ids: Mapping[int, int], now: datetime
+) -> None:
     table = agent_routing
     new: list[dict[str, Any]] = []
-    for step in steps:
+    ended = [(step, record) for step in steps for record in step.records]
+    for step, record in ended:
         if step.route is None:
             continue
         values: dict[str, Any] = {
@@ -239,14 +306,15 @@ async def _store_routes(connection: AsyncConnection, steps: Sequence[Routed | Fa
             "reason": step.route.reason,
             "success": step.route.success,
             "response": json.dumps(step.route.response, ensure_ascii=False) if step.route.response else None,
-            "attempts": step.attempts,
+            "attempts": _attempts(step, record),
             "latency_ms": step.latency_ms if isinstance(step, Routed) else 0,
             "routed_at": now,
+            "turn_id": turn_ids.get(step.record.id),
         }
-        if step.record.route is None:
-            new.append({"webhook_message_id": step.record.id, **values})
+        if record.route is None:
+            new.append({"webhook_message_id": record.id, **values})
         else:
-            mine = table.c.webhook_message_id == step.record.id
+            mine = table.c.webhook_message_id == record.id
             await connection.execute(update(table).where(mine).values(**values))
     if new:
         await connection.execute(insert(table), new)
@@ -281,7 +349,7 @@ async def _next_due(connection: AsyncConnection, conversation_ids: Sequence[int]
         .where(
             or_(
                 table.c.id.in_(ids),
-                and_(table.c.conversation_id.in_(conversation_ids), table.c.state == "unrouted"),
+                and_(table.c.conversation_id.in_(conversation_ids), table.c.state.in_(("settling", "unrouted"))),
             )
         )
         .group_by(table.c.conversation_id)

@@ -14,9 +14,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 from frontdesk.domain.errors import UnavailableError
+from frontdesk.store.all_tables import metadata
 from frontdesk.store.columns import COLLATION
 from frontdesk.store.database import Database, NoDatabaseError, translated
-from frontdesk.store.desk_tables import metadata
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 HEADER = """-- The MySQL 8+ / MariaDB 10.6+ schema of Frontdesk, made by `frontdesk db schema`; do not edit.

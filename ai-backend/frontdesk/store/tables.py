@@ -64,6 +64,7 @@ conversations = table(
     Column("ready_at", Moment),
     # The last message that was there when somebody of ours wrote; null where nobody has.
     Column("answered_up_to", BigInteger),
+    Column("person_wrote_at", Moment),
     UniqueConstraint("account_id", "chat_key"),
     Index("ix_conversations_lane_ready_at", "lane", "ready_at"),
 )
@@ -100,6 +101,8 @@ webhook_messages = table(
     Column("is_forwarded", Boolean(create_constraint=False)),
     UniqueConstraint("account_id", "message_id"),
     Index("ix_webhook_messages_conversation_id_state_id", "conversation_id", "state", "id"),
+    # A thread is read in its order.
+    Index("ix_webhook_messages_conversation_id_id", "conversation_id", "id"),
     Index("ix_webhook_messages_state_id", "state", "id"),
 )
 
@@ -157,6 +160,8 @@ agent_routing = table(
     Column("attempts", Integer, nullable=False),
     Column("latency_ms", Integer, nullable=False),
     Column("routed_at", Moment, nullable=False, index=True),
+    # The turn that answered it.
+    Column("turn_id", BigInteger),
 )
 
 routing_rules = table(

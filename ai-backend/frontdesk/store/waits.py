@@ -14,7 +14,7 @@ from sqlalchemy import Row, delete, func, insert, or_, select, true, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from frontdesk.domain.deadlines import Deadline
-from frontdesk.store import events
+from frontdesk.store import dialogues, events
 from frontdesk.store.database import Database
 from frontdesk.store.desk_tables import episodes, waits
 from frontdesk.store.tables import analytics_results, conversations, webhook_messages
@@ -84,6 +84,9 @@ async def answered(
         .where(table.c.id == conversation_id, or_(table.c.answered_up_to.is_(None), table.c.answered_up_to < up_to))
         .values(answered_up_to=up_to)
     )
+    if by == "phone":
+        # Over the desk that is known when it is written, and not only when it leaves.
+        await connection.execute(update(table).where(table.c.id == conversation_id).values(person_wrote_at=now))
     row = await _open_wait(connection, conversation_id)
     if row is None or row.first_message_id > up_to:
         return
@@ -122,6 +125,7 @@ async def finish(database: Database, conversation_id: int, *, now: datetime) -> 
             return False
         last = await connection.scalar(select(func.max(table.c.id)).where(table.c.conversation_id == conversation_id))
         await answered(connection, conversation_id, up_to=int(last or 0), by="nobody", now=now)
+        await dialogues.settle(connection, conversation_id)
         ended = await connection.execute(
             update(episodes)
             .where(episodes.c.conversation_id == conversation_id, _is_open(episodes))

@@ -60,12 +60,12 @@ class Assessor:
         """Whether there is a model at all."""
         return self._rater is not None
 
-    async def assess(self, subject: Subject, *, is_important: bool) -> Assessment:
-        """Judge a message. Never fails: where a model does, rules have the word."""
+    async def assess(self, subject: Subject, *, is_important: bool, is_plain: bool = False) -> Assessment:
+        """Judge a message. Never fails: where a model does, rules have the word; of what ``is_plain`` no model is asked."""
         base = await self._rules.judge(subject)
         values = blank() | dict(base.values)
         confidence = dict(base.confidence)
-        if self._rater is None or is_trivial(subject):
+        if self._rater is None or is_plain or is_trivial(subject):
             return self._concluded(values, confidence, "rules", is_important, Usage(), None, None)
         rated, problem = await self._ask(self._rater, subject)
         if rated is None:

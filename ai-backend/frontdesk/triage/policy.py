@@ -28,7 +28,9 @@ def priority_of(urgency: int) -> PriorityLevel:
 def conclude(
     values: Mapping[str, Any], confidence: Mapping[str, float], *, analyser: str, is_important: bool
 ) -> Analysis:
-    """An analysis from judged values. An important sender or group raises urgency by 3 and is always critical.
+    """An analysis from judged values.
+
+    An important sender or group raises urgency by 3 and is always critical; who asks for a person needs one.
 
     Raises:
         ValueError: a value is none of its field's choices, or of the wrong type.
@@ -41,6 +43,9 @@ def conclude(
         urgency = min(HIGHEST_URGENCY, urgency + IMPORTANT_BONUS)
     priority: PriorityLevel = "critical" if is_important else priority_of(urgency)
     judged = {**values, "urgency_score": urgency}
+    if values["wants_person"]:
+        # Whoever asks for a person waits for one.
+        judged |= {"needs_human": True, "action_required": True}
     return Analysis.model_validate(
         {
             **judged,

@@ -129,6 +129,7 @@ def judge(subject: Subject, business: Business) -> Judgement:
         "sentiment": sentiment,
         "language": language,
         "action_required": needs_action,
+        "wants_person": weights["person"] > 0,
         "needs_human": urgency >= 8 or category == "complaint" or weights["threat"] > 0,
         "needs_task": needs_action and (category in {"support", "complaint"} or weights["order"] > 0 or urgency >= 7),
         "keywords": keywords,
@@ -144,6 +145,7 @@ def judge(subject: Subject, business: Business) -> Judgement:
         "language": sureness,
         "action_required": 0.6,
         "needs_human": 0.5,
+        "wants_person": 0.6,
         "needs_task": 0.5,
     }
     return Judgement(values=values, confidence=confidence)

@@ -14,9 +14,11 @@ from frontdesk.web.api import (
     happenings,
     health,
     media,
+    people,
     reading,
     sending,
     tasks,
+    turns,
     webhook,
     webhooks,
 )
@@ -24,6 +26,61 @@ from frontdesk.web.desk import DESK, Desk
 from frontdesk.web.problems import Handler, problems_middleware
 
 log = structlog.get_logger(__name__)
+
+ROUTES = (
+    web.post("/webhook", webhook.receive),
+    web.get("/messages", reading.latest_messages),
+    web.get(r"/messages/{id:\d{1,20}}", reading.one_message),
+    web.get("/conversations", conversations.waiting),
+    web.get(r"/conversations/{id:\d{1,20}}", conversations.one),
+    web.patch(r"/conversations/{id:\d{1,20}}", conversations.change),
+    web.post(r"/conversations/{id:\d{1,20}}/messages", sending.write_to_conversation),
+    web.get(r"/outbox/{id:\d{1,20}}", sending.one_outgoing),
+    web.post("/outbox/acknowledgements", sending.acknowledge),
+    web.get("/turns", turns.all_turns),
+    web.get(r"/turns/{id:\d{1,20}}", turns.one),
+    web.post(r"/turns/{id:\d{1,20}}/accept", turns.accept),
+    web.post(r"/turns/{id:\d{1,20}}/dismiss", turns.dismiss),
+    web.get("/people", people.everybody),
+    web.post("/people", people.create),
+    web.get(r"/people/{id:\d{1,20}}", people.one),
+    web.patch(r"/people/{id:\d{1,20}}", people.change),
+    web.delete(r"/people/{id:\d{1,20}}", people.remove),
+    web.get("/bots", people.bots),
+    web.get("/bots/{account}", people.one_bot),
+    web.patch("/bots/{account}", people.change_bot),
+    web.get("/webhooks", webhooks.all_endpoints),
+    web.post("/webhooks", webhooks.create),
+    web.get(r"/webhooks/{id:\d{1,20}}", webhooks.one),
+    web.patch(r"/webhooks/{id:\d{1,20}}", webhooks.change),
+    web.delete(r"/webhooks/{id:\d{1,20}}", webhooks.remove),
+    web.post(r"/webhooks/{id:\d{1,20}}/replay", webhooks.replay),
+    web.get(r"/webhooks/{id:\d{1,20}}/dead-letters", webhooks.dead_letters),
+    web.get("/tasks", tasks.all_tasks),
+    web.post("/tasks", tasks.create),
+    web.get(r"/tasks/{id:\d{1,20}}", tasks.one_task),
+    web.patch(r"/tasks/{id:\d{1,20}}", tasks.change),
+    web.get("/tasks.ics", tasks.calendar),
+    web.get("/events", happenings.events, allow_head=False),
+    web.post("/webhook/changes", connector.change),
+    web.get("/connector/settings", connector.settings),
+    web.post("/connector/status", connector.status),
+    web.put("/media/{message_id}", media.put),
+    web.get(r"/messages/{id:\d{1,20}}/media", media.get),
+    web.get("/connections", connections.all_connections),
+    web.post("/connections/{account}/restart", connections.restart),
+    web.post("/connections/{account}/logout", connections.log_out),
+    web.post("/connections/{account}/pairing-code", connections.pairing_code),
+    web.get("/stats", reading.last_day),
+    web.get("/metrics", reading.metrics),
+    web.get("/health", health.health),
+    web.get("/ready", health.ready),
+    web.get("/openapi.json", pages.openapi),
+    web.get("/docs", pages.api_docs),
+    web.get("/", pages.home),
+    web.get("/status", pages.fragment),
+    web.static("/static/", pages.STATIC),
+)
 
 
 @web.middleware
@@ -50,44 +107,5 @@ def build_app(desk: Desk) -> web.Application:
     """The application that serves a desk."""
     app = web.Application(client_max_size=desk.settings.max_body_bytes, middlewares=[_measured, problems_middleware])
     app[DESK] = desk
-    app.router.add_post("/webhook", webhook.receive)
-    app.router.add_get("/messages", reading.latest_messages)
-    app.router.add_get(r"/messages/{id:\d{1,20}}", reading.one_message)
-    app.router.add_get("/conversations", conversations.waiting)
-    app.router.add_get(r"/conversations/{id:\d{1,20}}", conversations.one)
-    app.router.add_patch(r"/conversations/{id:\d{1,20}}", conversations.change)
-    app.router.add_post(r"/conversations/{id:\d{1,20}}/messages", sending.write_to_conversation)
-    app.router.add_get(r"/outbox/{id:\d{1,20}}", sending.one_outgoing)
-    app.router.add_post("/outbox/acknowledgements", sending.acknowledge)
-    app.router.add_get("/webhooks", webhooks.all_endpoints)
-    app.router.add_post("/webhooks", webhooks.create)
-    app.router.add_get(r"/webhooks/{id:\d{1,20}}", webhooks.one)
-    app.router.add_patch(r"/webhooks/{id:\d{1,20}}", webhooks.change)
-    app.router.add_delete(r"/webhooks/{id:\d{1,20}}", webhooks.remove)
-    app.router.add_post(r"/webhooks/{id:\d{1,20}}/replay", webhooks.replay)
-    app.router.add_get(r"/webhooks/{id:\d{1,20}}/dead-letters", webhooks.dead_letters)
-    app.router.add_get("/tasks", tasks.all_tasks)
-    app.router.add_post("/tasks", tasks.create)
-    app.router.add_get(r"/tasks/{id:\d{1,20}}", tasks.one_task)
-    app.router.add_patch(r"/tasks/{id:\d{1,20}}", tasks.change)
-    app.router.add_get("/tasks.ics", tasks.calendar)
-    app.router.add_get("/events", happenings.events, allow_head=False)
-    app.router.add_post("/webhook/changes", connector.change)
-    app.router.add_get("/connector/settings", connector.settings)
-    app.router.add_post("/connector/status", connector.status)
-    app.router.add_put("/media/{message_id}", media.put)
-    app.router.add_get(r"/messages/{id:\d{1,20}}/media", media.get)
-    app.router.add_get("/connections", connections.all_connections)
-    app.router.add_post("/connections/{account}/restart", connections.restart)
-    app.router.add_post("/connections/{account}/logout", connections.log_out)
-    app.router.add_post("/connections/{account}/pairing-code", connections.pairing_code)
-    app.router.add_get("/stats", reading.last_day)
-    app.router.add_get("/metrics", reading.metrics)
-    app.router.add_get("/health", health.health)
-    app.router.add_get("/ready", health.ready)
-    app.router.add_get("/openapi.json", pages.openapi)
-    app.router.add_get("/docs", pages.api_docs)
-    app.router.add_get("/", pages.home)
-    app.router.add_get("/status", pages.fragment)
-    app.router.add_static("/static/", pages.STATIC)
+    app.add_routes(ROUTES)
     return app

@@ -1,10 +1,11 @@
 """Pieces of the API's description that its operations share."""
 
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import BaseModel
 
-from frontdesk.web import desk_documents
+from frontdesk.domain.replies import TurnState
+from frontdesk.web import desk_documents, documents, reply_documents
 
 REFERENCE = "#/components/schemas/{model}"
 
@@ -138,3 +139,94 @@ def webhooks(identifier: dict[str, Any], secured: dict[str, Any]) -> dict[str, A
             **secured,
         ),
     }
+
+
+def collection(
+    path: str, noun: str, *, many: type[BaseModel], one: type[BaseModel], draft: str, changes: str,
+    identifier: dict[str, Any], secured: dict[str, Any],
+) -> dict[str, Any]:  # fmt: skip
+    """The paths of things that people list, make, change and remove."""
+    missing = {"404": problem(f"There is no such {noun}"), **UNAUTHENTICATED}
+    return {
+        path: {
+            **getting(f"Every {noun}", {"200": answer(many, "All of them"), **UNAUTHENTICATED}, **secured),
+            "post": editing(f"Add a {noun}", draft, one, secured, status="201"),
+        },
+        f"{path}/{{id}}": {
+            **getting(
+                f"One {noun}", {"200": answer(one, "As it is now"), **missing}, parameters=[identifier], **secured
+            ),
+            "patch": editing(f"Change a {noun}", changes, one, secured, identifier),
+            "delete": {
+                "summary": f"Remove a {noun}",
+                "parameters": [identifier],
+                "responses": {"204": {"description": "Removed"}, **missing, **UNAVAILABLE},
+                **secured,
+            },
+        },
+    }
+
+
+def replies(identifier: dict[str, Any], secured: dict[str, Any]) -> dict[str, Any]:
+    """The paths of drafts, of the people who answer, and of how the desk speaks."""
+    account = {"name": "account", "in": "path", "required": True, "schema": {"type": "string"}}
+    number = {"schema": identifier["schema"], "in": "query"}
+    no_turn = {"404": problem("There is no such turn"), **UNAUTHENTICATED}
+    overtaken = {"409": problem("It was dismissed or replaced meanwhile, or is on its way")}
+    turn = answer(reply_documents.TurnDocument, "The turn")
+    bot = reply_documents.BotDocument
+    accept = editing(
+        "Send a draft, as it is or in your words",
+        "AcceptDraft",
+        documents.QueuedDocument,
+        secured,
+        identifier,
+        status="202",
+    )
+    accept["requestBody"] = accept["requestBody"] | {"required": False}
+    accept["responses"] |= overtaken
+    return {
+        "/turns": getting(
+            "What was drafted, the newest first",
+            {
+                "200": answer(reply_documents.TurnsDocument, "Turns"),
+                "422": problem("The query does not fit"),
+                **UNAUTHENTICATED,
+            },
+            parameters=[
+                {"name": "state", "in": "query", "schema": {"enum": [*get_args(TurnState), "all"], "default": "suggested"}},
+                {"name": "conversation_id", **number},
+                {"name": "before", **number},
+                {"name": "limit", "in": "query", "schema": {"type": "integer", "minimum": 1, "maximum": 200, "default": 50}},
+            ],
+            **secured,
+        ),
+        "/turns/{id}": getting("One turn", {"200": turn, **no_turn}, parameters=[identifier], **secured),
+        "/turns/{id}/accept": {"post": accept},
+        "/turns/{id}/dismiss": {
+            "post": {
+                "summary": "Throw a draft away",
+                "parameters": [identifier],
+                "responses": {"200": turn, **no_turn, **overtaken, **UNAVAILABLE},
+                **secured,
+            }
+        },
+        **collection(
+            "/people", "person", many=reply_documents.PeopleDocument, one=reply_documents.PersonDocument,
+            draft="PersonDraft", changes="PersonChanges", identifier=identifier, secured=secured,
+        ),
+        "/bots": getting(
+            "How the desk speaks for each account",
+            {"200": answer(reply_documents.BotsDocument, "That of each account"), **UNAUTHENTICATED},
+            **secured,
+        ),
+        "/bots/{account}": {
+            **getting(
+                "How the desk speaks for an account",
+                {"200": answer(bot, "As it is now"), "404": problem("There is no such account"), **UNAUTHENTICATED},
+                parameters=[account],
+                **secured,
+            ),
+            "patch": editing("Change it", "BotChanges", bot, secured, account),
+        },
+    }  # fmt: skip

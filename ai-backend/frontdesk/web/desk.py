@@ -9,6 +9,7 @@ from aiohttp import web
 
 from frontdesk.channels.connector import Connectors
 from frontdesk.desk.sending import Sender
+from frontdesk.domain.replies import Limits
 from frontdesk.media.files import MediaFiles
 from frontdesk.pipeline.accept import Acceptor
 from frontdesk.pipeline.completions import Completions
@@ -36,6 +37,7 @@ class Desk:
     feed: Feed
     gate: Gate
     clock: Callable[[], datetime]
+    limits: Limits
     zone_of: Callable[[str | None], ZoneInfo]
     business_name: str
     webhooks_in_hand: int = field(default=0)

@@ -8,6 +8,7 @@ from frontdesk.domain.analysis import Analysis
 from frontdesk.domain.tasks import Task, TaskSource, TaskStatus, TaskType
 from frontdesk.domain.webhooks import DeadLetter
 from frontdesk.store.inbox import Conversation
+from frontdesk.web.reply_documents import DialogueDocument, TurnDocument
 
 
 class WaitDocument(BaseModel):
@@ -34,6 +35,8 @@ class ConversationDocument(BaseModel):
     created_at: datetime
     last_message_at: datetime
     waiting: WaitDocument | None = Field(description="null where nobody waits for an answer")
+    reply: DialogueDocument | None = Field(default=None, description="Who answers; only of a single conversation")
+    draft: TurnDocument | None = Field(default=None, description="What waits to be sent; only of a single conversation")
 
 
 class ConversationsDocument(BaseModel):

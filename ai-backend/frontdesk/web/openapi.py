@@ -9,12 +9,14 @@ from pydantic.json_schema import models_json_schema
 from frontdesk import __version__
 from frontdesk.channels.whatsapp_web import WebhookPayload
 from frontdesk.domain.tasks import TASK_STATES
-from frontdesk.web import desk_documents, documents
+from frontdesk.web import desk_documents, documents, reply_documents
 from frontdesk.web.api.connections import ConnectionsDocument, PairingDraft
 from frontdesk.web.api.connector import ChangeDraft, SessionDraft
 from frontdesk.web.api.conversations import ConversationDraft
+from frontdesk.web.api.people import BotChanges, PersonChanges, PersonDraft
 from frontdesk.web.api.sending import Acknowledgement, OutgoingMessageDraft
 from frontdesk.web.api.tasks import TaskChanges, TaskDraft
+from frontdesk.web.api.turns import AcceptDraft
 from frontdesk.web.api.webhooks import EndpointChanges, EndpointDraft, RewindDraft
 from frontdesk.web.describing import (
     REFERENCE,
@@ -26,6 +28,7 @@ from frontdesk.web.describing import (
     editing,
     getting,
     problem,
+    replies,
     request_body,
     telling,
     webhooks,
@@ -34,7 +37,7 @@ from frontdesk.web.describing import (
 # Every document of these modules is described: one that is added there needs no second mention.
 _ANSWERS = tuple(
     model
-    for name, model in (vars(documents) | vars(desk_documents)).items()
+    for name, model in (vars(documents) | vars(desk_documents) | vars(reply_documents)).items()
     if name.endswith("Document") and isinstance(model, type) and issubclass(model, BaseModel)
 )
 
@@ -51,6 +54,10 @@ def document() -> dict[str, Any]:
             (SessionDraft, "validation"),
             (PairingDraft, "validation"),
             (ConversationDraft, "validation"),
+            (AcceptDraft, "validation"),
+            (PersonDraft, "validation"),
+            (PersonChanges, "validation"),
+            (BotChanges, "validation"),
             (TaskDraft, "validation"),
             (TaskChanges, "validation"),
             (EndpointDraft, "validation"),
@@ -194,6 +201,7 @@ def document() -> dict[str, Any]:
                 ),
             },
             "/conversations/{id}/messages": {"post": writing},
+            **replies(identifier, secured),
             **webhooks(identifier, secured),
             "/tasks": {
                 **getting(

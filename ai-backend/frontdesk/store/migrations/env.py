@@ -2,7 +2,7 @@
 
 from alembic import context
 
-from frontdesk.store.desk_tables import metadata
+from frontdesk.store.all_tables import metadata
 
 connection = context.config.attributes["connection"]
 context.configure(

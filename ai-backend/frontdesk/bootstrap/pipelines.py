@@ -1,0 +1,222 @@
+"""The pipeline, wired, and the worker that drives it."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import cache
+
+from frontdesk import background
+from frontdesk.bootstrap.parts import (
+    Clock,
+    assessor_of,
+    breaker_of,
+    business_of,
+    limits_of,
+    media_of,
+    model_client_of,
+    opened,
+)
+from frontdesk.channels.connector import Connectors
+from frontdesk.channels.whatsapp_web import address_of
+from frontdesk.config.manifests import load_manifests
+from frontdesk.desk.briefing import Briefer
+from frontdesk.desk.customer_commands import CustomerCommands
+from frontdesk.desk.privacy import Retention
+from frontdesk.desk.sending import Sender
+from frontdesk.desk.summarising import Summariser
+from frontdesk.domain.business import Business
+from frontdesk.domain.commands import Commands
+from frontdesk.pipeline.completions import Completions
+from frontdesk.pipeline.deliver import Deliverer
+from frontdesk.pipeline.feed import Feed
+from frontdesk.pipeline.pauses import Patience
+from frontdesk.pipeline.process import Processor
+from frontdesk.pipeline.reply import Replier
+from frontdesk.pipeline.steps import Steps
+from frontdesk.pipeline.worker import Worker
+from frontdesk.queues.local import LocalWakeups
+from frontdesk.queues.rabbitmq import INCOMING, OUTGOING, RabbitMQ
+from frontdesk.routing.dispatch import Dispatcher
+from frontdesk.settings import Settings
+from frontdesk.store.database import Database
+from frontdesk.triage.assess import Assessor
+from frontdesk.webhooks.telling import Teller
+from frontdesk.wire.calls import SignedCaller
+
+
+@dataclass(kw_only=True)
+class Pipeline:
+    """The parts that take messages through the stages and to their recipients, wired."""
+
+    clock: Clock
+    database: Database
+    business: Business
+    assessor: Assessor
+    dispatcher: Dispatcher
+    connectors: Connectors
+    completions: Completions
+    feed: Feed
+    processor: Processor
+    worker: Worker
+
+    def stop(self) -> None:
+        """Take up nothing more, and let go of all who wait for something."""
+        self.worker.stop()
+        self.feed.stop()
+        self.completions.close()
+
+
+@asynccontextmanager
+async def pipeline(settings: Settings, clock: Clock | None, *, works: bool = True) -> AsyncIterator[Pipeline]:
+    """Build the pipeline and take it down again. Without ``works`` it is only spoken to, and reads no word lists."""
+    async with AsyncExitStack() as stack:
+        business = business_of(settings)
+        database = await stack.enter_async_context(opened(settings))
+        clock = clock or database.now
+        client = model_client_of(settings)
+        if client is not None:
+            stack.push_async_callback(client.close)
+        caller = SignedCaller(
+            secret=settings.agent_secret, timeout_s=settings.agent_timeout_s, attempts=settings.agent_attempts
+        )
+        stack.push_async_callback(caller.close)
+        connectors = Connectors(settings.connector_urls, token=settings.connector_token)
+        stack.push_async_callback(connectors.close)
+        manifests = load_manifests(settings.agents_dir)
+        dispatcher = Dispatcher(manifests, caller, {item.name: breaker_of(item.name, settings) for item in manifests})
+        assessor = assessor_of(settings, business, client, warm=works)
+        calendar_of = cache(business.calendar_of)
+        completions = Completions()
+        feed = Feed(database=database, completions=completions)
+        patience = Patience(
+            base_s=settings.retry_base_s, max_s=settings.retry_max_s, max_attempts=settings.max_attempts
+        )
+        sender = Sender(
+            database=database,
+            accounts=settings.accounts.keys(),
+            address_of=address_of,
+            # What the pipeline itself sends, this process sends; the driver is built later, of what is built here.
+            wakeups=LocalWakeups(incoming=lambda: driver.wake(), outgoing=lambda: driver.wake_to_send()),  # noqa: PLW0108
+            announce=feed.announce,
+            clock=clock,
+        )
+        steps = Steps(database, announce=feed.announce, clock=clock)
+        commands = Commands(settings.commands)
+        replier = Replier(
+            database=database,
+            dispatcher=dispatcher,
+            briefer=Briefer(
+                database=database,
+                summariser=Summariser(client, model=settings.triage_model),
+                lines=settings.reply_lines,
+                business_name=business.name,
+                tools_for=lambda _, __: None,
+            ),
+            commands=commands,
+            customer_commands=CustomerCommands(
+                database=database,
+                commands=commands,
+                business_name=business.name,
+                zone_of=lambda account: calendar_of(account).zone,
+            ),
+            steps=steps,
+            sender=sender,
+            completions=completions,
+            calendar_of=calendar_of,
+            patience=patience,
+            limits=limits_of(settings),
+            assigns=settings.assign_round_robin,
+            clock=clock,
+        )
+        processor = Processor(
+            database=database,
+            assessor=assessor,
+            replier=replier,
+            steps=steps,
+            commands=commands,
+            completions=completions,
+            announce=feed.announce,
+            calendar_of=calendar_of,
+            patience=patience,
+            settle=timedelta(seconds=settings.reply_settle_s),
+            settle_most=timedelta(seconds=settings.reply_settle_max_s),
+            clock=clock,
+        )
+        deliverer = Deliverer(
+            database=database,
+            channel=connectors,
+            calendar_of=calendar_of,
+            send_per_minute=settings.send_per_minute,
+            max_attempts=settings.max_attempts,
+            retry_base_s=settings.retry_base_s,
+            lease_s=settings.lease_s,
+            expires_after=timedelta(hours=settings.send_within_hours),
+            announce=feed.announce,
+            clock=clock,
+            at_any_hour=settings.auto_outside_hours,
+        )
+        teller = Teller(database=database, clock=clock)
+        stack.push_async_callback(teller.close)
+        retention = Retention(
+            database=database,
+            media=media_of(settings, database),
+            messages_days=settings.retention_days,
+            files_days=settings.media_retention_days,
+            events_days=settings.events_retention_days,
+            clock=clock,
+        )
+        driver = Worker(
+            teller=teller,
+            sender=sender,
+            retention=retention,
+            database=database,
+            processor=processor,
+            deliverer=deliverer,
+            concurrency=settings.worker_concurrency,
+            lease_s=settings.lease_s,
+            sweep_interval_s=settings.sweep_interval_s,
+            rerate_interval_s=settings.rerate_interval_s,
+            rerate_per_minute=settings.rerate_per_minute,
+            announce=feed.announce,
+            clock=clock,
+        )
+        running = asyncio.create_task(feed.run())
+        running.add_done_callback(background.part_ended)
+        stack.push_async_callback(background.finished, running)
+        stack.callback(feed.stop)
+        yield Pipeline(
+            clock=clock,
+            database=database,
+            business=business,
+            assessor=assessor,
+            dispatcher=dispatcher,
+            connectors=connectors,
+            completions=completions,
+            feed=feed,
+            processor=processor,
+            worker=driver,
+        )
+
+
+@asynccontextmanager
+async def working(built: Pipeline, settings: Settings, rabbitmq: RabbitMQ | None) -> AsyncIterator[None]:
+    """Run the worker, fed by RabbitMQ where there is one, and end it when left."""
+
+    async def work(_: int) -> None:
+        await built.worker.work_on_one()
+
+    async def send(_: int) -> None:
+        built.worker.wake_to_send()
+
+    async with AsyncExitStack() as stack:
+        running = asyncio.create_task(built.worker.run())
+        running.add_done_callback(background.part_ended)
+        stack.push_async_callback(background.finished, running)
+        if rabbitmq is not None:
+            consumers = ((INCOMING, work, settings.worker_concurrency), (OUTGOING, send, 1))
+            consuming = asyncio.create_task(rabbitmq.run(consumers))
+            stack.push_async_callback(background.cancelled, consuming)
+        stack.callback(built.worker.stop)
+        yield

@@ -1,0 +1,97 @@
+"""What an agent is told beside the message: what was said before, and what the business knows and wants.
+
+The chat before a message is bounded: its newest lines as they are, and a running summary of the rest. The whole of it stays
+in the store.
+"""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+from frontdesk.desk.summarising import Summariser
+from frontdesk.domain.agents import Brief, OpenTask, Persona, ToolAccess, Turn
+from frontdesk.domain.messages import Record
+from frontdesk.domain.replies import Dialogue
+from frontdesk.domain.thread import Line, divided
+from frontdesk.store import tasks, thread
+from frontdesk.store.database import Database
+
+TASKS_TOLD = 10
+MOST_LINES = 200
+
+
+class Briefing(Brief):
+    """A brief, and what making it changes of where the conversation stands."""
+
+    changes: tuple[tuple[str, object], ...] = ()
+
+
+class Briefer:
+    """Gathers briefs. ``lines`` of the chat are told as they are; ``tools_for`` gives access to more."""
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        summariser: Summariser,
+        lines: int,
+        business_name: str,
+        tools_for: Callable[[int, datetime], ToolAccess | None],
+    ) -> None:
+        self._database = database
+        self._summariser = summariser
+        self._lines = lines
+        self._tools_for = tools_for
+        self.business_name = business_name
+
+    async def brief(self, whole: Record, first: Record, dialogue: Dialogue, *, now: datetime) -> Briefing:
+        """What is told with the messages from ``first`` on, which are ``whole`` together."""
+        past, changes, summary = await self._past(whole, first, dialogue, now)
+        bot = dialogue.bot
+        return Briefing(
+            history=tuple(Turn(speaker="business" if line.from_us else "customer", text=line.text) for line in past),
+            summary=summary,
+            open_tasks=await self._open_tasks(whole),
+            persona=Persona(
+                name=bot.name,
+                personality=bot.personality,
+                languages=bot.languages,
+                model=bot.model,
+                system_prompt=bot.system_prompt,
+            ),
+            tools=self._tools_for(dialogue.conversation_id, now),
+            changes=changes,
+        )
+
+    async def _past(
+        self, whole: Record, first: Record, dialogue: Dialogue, now: datetime
+    ) -> tuple[Sequence[Line], tuple[tuple[str, object], ...], str]:
+        after = max(dialogue.context_after, dialogue.summarised_up_to)
+        told = await thread.since(
+            self._database, dialogue.conversation_id, after=after, before=first.id, limit=MOST_LINES
+        )
+        older, fresh = divided(told, most=self._lines, now=now)
+        if not older:
+            return [*self._before_the_desk(whole, dialogue, fresh), *fresh], (), dialogue.summary
+        summary = await self._summariser.summarise(dialogue.summary, older, key=f"summary-{whole.key}")
+        up_to = max((line.message_id for line in older if line.message_id is not None), default=after)
+        return fresh, (("summary", summary), ("summarised_up_to", up_to)), summary
+
+    def _before_the_desk(self, whole: Record, dialogue: Dialogue, fresh: Sequence[Line]) -> Sequence[Line]:
+        """What the phone knows of the chat from before the desk knew of it, unless it began anew since."""
+        room = self._lines - len(fresh)
+        if dialogue.context_after or dialogue.summary or room <= 0:
+            return ()
+        begin = min((line.at for line in fresh), default=None)
+        items = [
+            item
+            for item in whole.message.history
+            if begin is None or (item.sent_at is not None and item.sent_at < begin.replace(microsecond=0))
+        ]
+        since = whole.created_at
+        return [Line(at=item.sent_at or since, text=item.content, from_us=item.from_us) for item in items[-room:]]
+
+    async def _open_tasks(self, record: Record) -> tuple[OpenTask, ...]:
+        if record.analysis is None or not record.analysis.needs_task:
+            return ()
+        found = await tasks.open_in(self._database, record.conversation_id, limit=TASKS_TOLD)
+        return tuple(OpenTask(id=task.id, title=task.title, kind=task.type) for task in found)

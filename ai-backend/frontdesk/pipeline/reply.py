@@ -1,0 +1,290 @@
+"""A turn: the messages of a burst are given to an agent, and what it answers becomes a draft, a message, or a call for a person."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+
+import structlog
+
+from frontdesk import telemetry
+from frontdesk.desk.briefing import Briefer
+from frontdesk.desk.customer_commands import CustomerCommands
+from frontdesk.desk.sending import Sender
+from frontdesk.desk.texts import said
+from frontdesk.desk.wishes import asks_for_something, wishes_of
+from frontdesk.domain.agents import AgentReply
+from frontdesk.domain.commands import Commands, Word
+from frontdesk.domain.errors import LeaseLostError
+from frontdesk.domain.hours import Calendar
+from frontdesk.domain.messages import Record
+from frontdesk.domain.replies import Dialogue, Limits, decide
+from frontdesk.domain.routing import Route, Rule
+from frontdesk.domain.tasks import Wish
+from frontdesk.failpoints import failpoint
+from frontdesk.pipeline.completions import Completions
+from frontdesk.pipeline.pauses import Patience
+from frontdesk.pipeline.steps import Steps
+from frontdesk.routing.dispatch import Dispatched, Dispatcher
+from frontdesk.store import dialogues
+from frontdesk.store.conversations import Claim
+from frontdesk.store.database import Database
+from frontdesk.store.progress import Failed, Routed
+from frontdesk.store.turns import Draft, Outcome
+
+log = structlog.get_logger(__name__)
+
+
+class Replier:
+    """Gives turns to agents and stores what comes of them. ``assigns``: what is handed over becomes somebody's."""
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        dispatcher: Dispatcher,
+        briefer: Briefer,
+        commands: Commands,
+        customer_commands: CustomerCommands,
+        steps: Steps,
+        sender: Sender,
+        completions: Completions,
+        calendar_of: Callable[[str], Calendar],
+        patience: Patience,
+        limits: Limits,
+        assigns: bool,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._database = database
+        self._dispatcher = dispatcher
+        self._briefer = briefer
+        self._commands = commands
+        self._customer_commands = customer_commands
+        self._steps = steps
+        self._sender = sender
+        self._completions = completions
+        self._calendar_of = calendar_of
+        self._patience = patience
+        self._limits = limits
+        self._assigns = assigns
+        self._clock = clock
+
+    async def answer(self, claim: Claim, records: tuple[Record, ...], rules: tuple[Rule, ...]) -> None:
+        """Answer the messages of a burst, which are judged. A command among them is a turn of its own.
+
+        Raises:
+            UnavailableError, LeaseLostError: nothing more was stored.
+        """
+        burst: list[Record] = []
+        for record in records:
+            word = self._commands.find(record.message.text)
+            if word is None or record.message.is_group:
+                burst.append(record)
+                continue
+            if burst:
+                await self._take_turn(claim, tuple(burst), rules)
+                burst = []
+            await self._take_turn(claim, (record,), rules, word)
+        if burst:
+            await self._take_turn(claim, tuple(burst), rules)
+
+    async def _take_turn(
+        self, claim: Claim, records: tuple[Record, ...], rules: tuple[Rule, ...], word: Word | None = None
+    ) -> None:
+        started = time.monotonic()
+        dialogue = await dialogues.fetch(self._database, claim.conversation_id)
+        if dialogue is None:
+            raise LeaseLostError
+        whole = together(records)
+        mode = self._limits.mode_of(dialogue)
+        if mode == "observe":
+            await self._store_observed(claim, records, whole, rules)
+            return
+        if word is not None:
+            step = await self._by_command(claim, whole, dialogue, word)
+            if step is not None:
+                await self._store(step, started)
+                return
+        with telemetry.span("route") as span, telemetry.stage("route"):
+            brief = await self._briefer.brief(whole, records[0], dialogue, now=self._clock())
+            dispatched = await self._dispatcher.dispatch(whole, rules, brief=brief, trace=span.traceparent)
+        failpoint("answered")
+        if not dispatched.route.success:
+            await self._store_missed(claim, records, dispatched)
+            return
+        step = Routed(
+            claim=claim,
+            records=records,
+            route=dispatched.route,
+            was_tried=dispatched.calls > 0,
+            latency_ms=dispatched.latency_ms,
+            due_at=None,
+            wishes=await self._wishes(whole, dispatched.route),
+            outcome=await self._outcome(whole, dialogue, dispatched.route, brief.changes),
+        )
+        await self._store(step, started)
+
+    async def _outcome(
+        self, whole: Record, dialogue: Dialogue, route: Route, changes: tuple[tuple[str, object], ...]
+    ) -> Outcome:
+        """What becomes of an agent's answer."""
+        assert whole.analysis is not None  # noqa: S101 (judged before it is answered)
+        reply = AgentReply.model_validate(route.response)
+        now = self._clock()
+        is_automatic = self._limits.mode_of(dialogue) == "auto"
+        sent = (
+            await dialogues.sent_within_hour(self._database, dialogue.conversation_id, now=now) if is_automatic else 0
+        )
+        verdict = decide(
+            reply,
+            analysis=whole.analysis,
+            dialogue=dialogue,
+            limits=self._limits,
+            is_important=whole.is_important,
+            sent_within_hour=sent,
+            now=now,
+        )
+        drafts = []
+        if reply.reply.strip():
+            drafts.append(
+                Draft(
+                    kind="answer",
+                    state=verdict.state,
+                    agent=route.agent,
+                    text=reply.reply,
+                    confidence=reply.confidence,
+                    reason=verdict.reason,
+                )
+            )
+        outcome = Outcome(dialogue=dialogue, drafts=tuple(drafts), assigns=self._assigns, changes=changes)
+        labels = tuple(dict.fromkeys((*dialogue.labels, *(item.label for item in reply.actions if item.type == "tag"))))
+        if labels != dialogue.labels:
+            outcome = replace(outcome, changes=(*outcome.changes, ("labels", labels)))
+        if verdict.hand_over is not None:
+            outcome = self._handed_over(outcome, verdict.hand_over, whole.analysis.language, now)
+        return outcome
+
+    def _handed_over(self, outcome: Outcome, reason: str, language: str, now: datetime) -> Outcome:
+        """A person is to answer. Where the robot speaks by itself, it says so, once."""
+        dialogue = outcome.dialogue
+        outcome = replace(outcome, hand_over=reason)
+        speaks = self._limits.mode_of(dialogue) == "auto" and not dialogue.is_group and not dialogue.is_stopped
+        if not speaks:
+            return outcome
+        text = said("handed_over", language, business=self._briefer.business_name)
+        notice = Draft(kind="notice", state="chosen", agent=None, text=text, confidence=1.0, reason=reason)
+        return replace(outcome, drafts=(*outcome.drafts, notice), changes=(*outcome.changes, ("told_at", now)))
+
+    async def _by_command(self, claim: Claim, record: Record, dialogue: Dialogue, word: Word) -> Routed | None:
+        now = self._clock()
+        done = await self._customer_commands.carry_out(word, record, dialogue, now=now)
+        if done is None:
+            return None
+        is_automatic = self._limits.mode_of(dialogue) == "auto"
+        draft = Draft(
+            # Who asked for a person goes on waiting for one.
+            kind="command" if done.hand_over is None else "notice",
+            state="chosen" if is_automatic else "suggested",
+            agent=None,
+            text=done.text,
+            confidence=1.0,
+            reason=f"the customer’s command {word.command}",
+        )
+        outcome = Outcome(dialogue=dialogue, drafts=(draft,), assigns=self._assigns, changes=done.changes)
+        if done.hand_over is not None and not dialogue.is_handed_over:
+            outcome = replace(outcome, hand_over=done.hand_over, changes=(*outcome.changes, ("told_at", now)))
+        route = Route(success=True, agent=None, reason=f"the customer’s command {word.command}")
+        return Routed(
+            claim=claim, records=(record,), route=route, was_tried=False, latency_ms=0, due_at=None, outcome=outcome
+        )
+
+    async def _store(self, step: Routed, started: float) -> None:
+        with telemetry.stage("store"):
+            await self._steps.store(step)
+        if step.outcome is not None and any(draft.state == "chosen" for draft in step.outcome.drafts):
+            failpoint("chosen")
+            await self._sender.send_chosen(step.claim.conversation_id)
+        now = self._clock()
+        for record in step.records:
+            self._completions.finish(record.id)
+            log.info(
+                "message_processed",
+                message=record.id,
+                conversation=record.conversation_id,
+                account=record.account_id,
+                agent=step.route.agent,
+                routed=step.route.success,
+                is_ended=step.due_at is None,
+                burst=len(step.records),
+                route_ms=step.latency_ms,
+                age_ms=round((now - record.created_at).total_seconds() * 1000),
+                total_ms=round((time.monotonic() - started) * 1000),
+            )
+
+    async def _store_observed(
+        self, claim: Claim, records: tuple[Record, ...], whole: Record, rules: tuple[Rule, ...]
+    ) -> None:
+        started = time.monotonic()
+        choice = self._dispatcher.choose(whole, rules)
+        route = Route(success=True, agent=choice.agent, reason=f"{choice.reason}; only observed, nobody was asked")
+        step = Routed(
+            claim=claim, records=records, route=route, was_tried=False, latency_ms=0, due_at=None,
+            wishes=await self._wishes(whole, route),
+        )  # fmt: skip
+        await self._store(step, started)
+
+    async def _store_missed(self, claim: Claim, records: tuple[Record, ...], dispatched: Dispatched) -> None:
+        """No agent answered: each message is tried again later, or parked."""
+        started = time.monotonic()
+        now = self._clock()
+        route = dispatched.route
+        for record in records:
+            attempts = record.attempts + (1 if dispatched.calls else 0)
+            if self._patience.is_over(attempts):
+                wishes = await self._wishes(record, route)
+                await self._steps.store(
+                    Failed(
+                        claim=claim, record=record, error=route.reason, attempts=attempts, due_at=None, is_judged=True,
+                        route=route, wishes=wishes,
+                    )
+                )  # fmt: skip
+                self._completions.finish(record.id)
+                log.warning("message_parked", message=record.id, attempt=attempts)
+                continue
+            pause = (
+                self._patience.pause(attempts)
+                if dispatched.calls
+                # Where everybody was left alone nothing was tried: that is no attempt of this message.
+                else self._patience.pause_of_left_alone(
+                    max(attempts, 1), age=now - record.created_at, left_alone_s=dispatched.left_alone_s
+                )
+            )
+            step = Routed(
+                claim=claim, records=(record,), route=route, was_tried=dispatched.calls > 0,
+                latency_ms=dispatched.latency_ms, due_at=now + pause,
+            )  # fmt: skip
+            await self._store(step, started)
+
+    async def _wishes(self, record: Record, route: Route) -> tuple[Wish, ...]:
+        if not asks_for_something(record, route):
+            return ()
+        # Reading dates takes milliseconds, and the first of a language a tenth of a second.
+        return await asyncio.to_thread(wishes_of, record, route, self._calendar_of(record.message.account))
+
+
+def together(records: tuple[Record, ...]) -> Record:
+    """The messages of a burst as one: what they say, as urgent as the most urgent of them, asking for what any asks for."""
+    last = records[-1]
+    if len(records) == 1:
+        return last
+    analyses = [record.analysis for record in records if record.analysis is not None]
+    leading = max(analyses, key=lambda analysis: analysis.urgency_score)
+    asked = {
+        name: any(getattr(analysis, name) for analysis in analyses)
+        for name in ("action_required", "needs_human", "needs_task", "wants_person")
+    }
+    text = "\n".join(record.message.text for record in records if record.message.text)
+    quoted = next((record.message.quoted for record in reversed(records) if record.message.quoted), None)
+    message = last.message.model_copy(update={"text": text, "quoted": quoted, "history": records[0].message.history})
+    return last.model_copy(update={"message": message, "analysis": leading.model_copy(update=asked)})

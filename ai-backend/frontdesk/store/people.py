@@ -1,0 +1,109 @@
+"""The people who answer."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row, delete, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from frontdesk.domain.errors import InvalidInputError, NotFoundError
+from frontdesk.domain.people import Person
+from frontdesk.store.database import Database, inserted_id
+from frontdesk.store.reply_tables import dialogues, people
+
+
+async def find(database: Database) -> list[Person]:
+    """All of them, by name."""
+    async with database.read() as connection:
+        return [_person(row) for row in await connection.execute(select(people).order_by(people.c.name_key))]
+
+
+async def fetch(database: Database, person_id: int) -> Person | None:
+    """One of them, or None."""
+    async with database.read() as connection:
+        row = (await connection.execute(select(people).where(people.c.id == person_id))).first()
+        return _person(row) if row else None
+
+
+async def create(database: Database, values: Mapping[str, Any], *, now: datetime) -> Person:
+    """Add somebody. ``values``: name, email, phone, is_available, alerts, quiet.
+
+    Raises:
+        InvalidInputError: somebody has that name.
+    """
+
+    async def work(connection: AsyncConnection) -> int:
+        await _check_name(connection, values["name"], but=None)
+        return inserted_id(await connection.execute(insert(people).values(**_stored(values), created_at=now)))
+
+    return await _known(database, await database.write(work))
+
+
+async def change(database: Database, person_id: int, values: Mapping[str, Any]) -> Person:
+    """Change somebody; what is left out stays.
+
+    Raises:
+        NotFoundError: there is nobody. InvalidInputError: somebody else has that name.
+    """
+
+    async def work(connection: AsyncConnection) -> None:
+        held = select(people.c.id).where(people.c.id == person_id).with_for_update()
+        if await connection.scalar(held) is None:
+            raise NotFoundError("there is no such person")
+        if "name" in values:
+            await _check_name(connection, values["name"], but=person_id)
+        if values:
+            await connection.execute(update(people).where(people.c.id == person_id).values(**_stored(values)))
+
+    await database.write(work)
+    return await _known(database, person_id)
+
+
+async def remove(database: Database, person_id: int) -> bool:
+    """Remove somebody; False where there was nobody. Their conversations are nobody's then."""
+
+    async def work(connection: AsyncConnection) -> bool:
+        await connection.execute(update(dialogues).where(dialogues.c.assignee_id == person_id).values(assignee_id=None))
+        return bool((await connection.execute(delete(people).where(people.c.id == person_id))).rowcount)
+
+    return await database.write(work)
+
+
+async def _check_name(connection: AsyncConnection, name: str, *, but: int | None) -> None:
+    taken = await connection.scalar(select(people.c.id).where(people.c.name_key == _key(name)))
+    if taken is not None and taken != but:
+        raise InvalidInputError("somebody has that name already")
+
+
+async def _known(database: Database, person_id: int) -> Person:
+    found = await fetch(database, person_id)
+    if found is None:
+        raise NotFoundError("there is no such person")
+    return found
+
+
+def _key(name: str) -> str:
+    return " ".join(name.casefold().split())
+
+
+def _stored(values: Mapping[str, Any]) -> dict[str, Any]:
+    stored = dict(values)
+    if "name" in stored:
+        stored["name_key"] = _key(stored["name"])
+    if "alerts" in stored:
+        stored["alerts"] = ",".join(stored["alerts"])
+    return stored
+
+
+def _person(row: Row[Any]) -> Person:
+    return Person(
+        id=row.id,
+        name=row.name,
+        email=row.email,
+        phone=row.phone,
+        is_available=row.is_available,
+        alerts=tuple(row.alerts.split(",")) if row.alerts else (),
+        quiet=row.quiet,
+        created_at=row.created_at,
+    )

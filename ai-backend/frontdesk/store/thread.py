@@ -1,0 +1,55 @@
+"""The thread of a conversation: what was received, and what we sent."""
+
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from frontdesk.domain.outgoing import ACKNOWLEDGED
+from frontdesk.domain.thread import Line
+from frontdesk.store.database import Database
+from frontdesk.store.tables import outbox, webhook_messages
+
+
+async def since(database: Database, conversation_id: int, *, after: int, before: int, limit: int) -> list[Line]:
+    """The newest lines of a thread between two received messages, both excluded, the oldest first."""
+    message = webhook_messages
+    async with database.read() as connection:
+        received = (
+            await connection.execute(
+                select(message.c.id, message.c.current_message, message.c.message_type, message.c.chat_time,
+                       message.c.created_at, message.c.is_from_us)
+                .where(message.c.conversation_id == conversation_id, message.c.id > after, message.c.id < before)
+                .order_by(message.c.id.desc())
+                .limit(limit)
+            )
+        ).all()  # fmt: skip
+        begin, until = await _moment_of(connection, after), await _moment_of(connection, before)
+        sent = (
+            await connection.execute(
+                select(outbox.c.content, outbox.c.sent_at)
+                .where(
+                    outbox.c.conversation_id == conversation_id,
+                    outbox.c.state.in_(ACKNOWLEDGED),
+                    *([outbox.c.sent_at >= begin] if begin else []),
+                    *([outbox.c.sent_at < until] if until else []),
+                )
+                .order_by(outbox.c.id.desc())
+                .limit(limit)
+            )
+        ).all()
+    lines = [
+        Line(
+            at=min(row.chat_time, row.created_at),
+            text=row.current_message or f"[{row.message_type}]",
+            from_us=row.is_from_us,
+            message_id=row.id,
+        )
+        for row in received
+    ]
+    lines += [Line(at=row.sent_at, text=row.content, from_us=True, message_id=None) for row in sent]
+    return sorted(lines, key=lambda line: line.at)[-limit:]
+
+
+async def _moment_of(connection: AsyncConnection, message_id: int) -> datetime | None:
+    return await connection.scalar(select(webhook_messages.c.created_at).where(webhook_messages.c.id == message_id))
