@@ -219,6 +219,30 @@ CREATE TABLE sessions (
 	FOREIGN KEY(account_id) REFERENCES accounts (id)
 )ENGINE=InnoDB CHARSET=utf8mb4 COLLATE utf8mb4_bin;
 
+CREATE TABLE understandings (
+	account_id INTEGER NOT NULL,
+	message_id VARBINARY(255) NOT NULL,
+	kind VARCHAR(16) NOT NULL,
+	status VARCHAR(16) NOT NULL,
+	content MEDIUMTEXT NOT NULL,
+	language VARCHAR(16),
+	error TEXT,
+	attempts INTEGER NOT NULL,
+	model VARCHAR(128),
+	cost_micro_usd BIGINT NOT NULL,
+	latency_ms INTEGER NOT NULL,
+	due_at DATETIME(6),
+	is_judged BOOL NOT NULL,
+	created_at DATETIME(6) NOT NULL,
+	changed_at DATETIME(6) NOT NULL,
+	PRIMARY KEY (account_id, message_id),
+	FOREIGN KEY(account_id) REFERENCES accounts (id)
+)ENGINE=InnoDB CHARSET=utf8mb4 COLLATE utf8mb4_bin;
+
+CREATE INDEX ix_understandings_is_judged_status ON understandings (is_judged, status);
+
+CREATE INDEX ix_understandings_status_due_at ON understandings (status, due_at);
+
 CREATE TABLE webhook_dead_letters (
 	endpoint_id INTEGER NOT NULL,
 	event_number BIGINT NOT NULL,
@@ -516,4 +540,4 @@ CREATE TABLE alembic_version (
 	PRIMARY KEY (version_num)
 );
 
-INSERT INTO alembic_version (version_num) VALUES ('0007');
+INSERT INTO alembic_version (version_num) VALUES ('0008');

@@ -71,6 +71,24 @@ class Settings(BaseSettings):
     media_quota_mb: int = Field(default=10_240, ge=0, description="What all files may take together, in MiB")
     media_min_free_mb: int = Field(default=1024, ge=0, description="What must stay free of the disk, in MiB")
 
+    s3_bucket: str | None = Field(
+        default=None, description="Bucket of storage that speaks S3, in which files are kept; unset means on disk"
+    )
+    s3_endpoint: str | None = Field(default=None, description="Its address, unless it is Amazon's")
+    s3_region: str = Field(default="us-east-1", description="Its region")
+    s3_access_key: str | None = Field(default=None, description="Its access key; unset means the machine's own role")
+    s3_secret_key: str | None = Field(default=None, repr=False, description="Its secret key")
+    s3_prefix: str = Field(default="", description="Folder within the bucket")
+    transcribe_voice: bool = Field(default=True, description="With a model, listen to voice notes and audio")
+    describe_images: bool = Field(default=True, description="With a model, look at pictures")
+    read_documents: bool = Field(default=True, description="Read the text of PDFs")
+    transcription_model: str | None = Field(
+        default=None, description="Model that listens; unset means gpt-transcribe, or TRIAGE_MODEL at other providers"
+    )
+    transcription_timeout_s: float = Field(
+        default=30, ge=0, le=600, description="How long a message waits to be judged for what its file says"
+    )
+
     mask_pii: bool = Field(
         default=False,
         description="Replace phone numbers, e-mail addresses, IBANs and card numbers before a model sees them",

@@ -13,7 +13,7 @@ PACKAGE = ROOT / "ai-backend" / "frontdesk"
 LEVELS: dict[str, int] = {
     "domain": 0,
     "store": 1, "model": 1, "config": 1, "wire": 1, "queues": 1, "media": 1,
-    "triage": 2, "channels": 2, "routing": 2, "agentkit": 2, "webhooks": 2,
+    "triage": 2, "channels": 2, "routing": 2, "agentkit": 2, "webhooks": 2, "understanding": 2,
     "desk": 3,
     "pipeline": 4,
     "web": 5,
@@ -131,6 +131,9 @@ def test_imports_stand_at_the_top(path: Path) -> None:
         ("openai", "model"),
         ("aiomysql", "store"),
         ("aio_pika", "queues"),
+        ("obstore", "media"),
+        ("av", "understanding"),
+        ("pypdf", "understanding"),
         ("opentelemetry", "telemetry"),
         ("pydantic_settings", "settings"),
     ],
@@ -166,7 +169,7 @@ def test_ports_have_two_implementations() -> None:
         for node in tree.body
         if isinstance(node, ast.ClassDef) and any(ast.unparse(base) == "Protocol" for base in node.bases)
     ]
-    assert ports == ["Analyser", "Wakeups", "AddressOf", "Channel"]
+    assert ports == ["Analyser", "Wakeups", "AddressOf", "FilePlace", "Channel"]
 
 
 def _dotted(path: Path) -> str:

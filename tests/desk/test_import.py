@@ -17,6 +17,7 @@ from frontdesk.channels.whatsapp_web import parse
 from frontdesk.desk.importing import Importer, Report, who_is_who
 from frontdesk.domain.errors import InvalidInputError
 from frontdesk.media.files import MEBIBYTE, MediaFiles
+from frontdesk.media.places import Directory
 from frontdesk.settings import Settings
 from frontdesk.store import changes, inbox, messages, tasks, waits
 from frontdesk.store.database import Database
@@ -43,7 +44,7 @@ class Desk:
         self.business = business_of(settings)
         self.assessor = assessor_of(settings, self.business, None, warm=False)
         self.media = MediaFiles(
-            directory / "media", max_bytes=MEBIBYTE, quota_bytes=100 * MEBIBYTE, min_free_bytes=0,
+            directory / "media", place=Directory(directory / "media"), max_bytes=MEBIBYTE, quota_bytes=100 * MEBIBYTE, min_free_bytes=0,
             stored_bytes=partial(changes.stored_bytes, database),
         )  # fmt: skip
 
@@ -215,7 +216,7 @@ async def test_a_file_that_is_not_there_or_too_large_holds_nothing_up(desk: Desk
 async def test_files_for_which_there_is_no_room_are_told_of(desk: Desk) -> None:
     """Whoever imports would take the chat for whole."""
     desk.media = MediaFiles(
-        desk.directory / "full", max_bytes=MEBIBYTE, quota_bytes=1, min_free_bytes=0,
+        desk.directory / "full", place=Directory(desk.directory / "full"), max_bytes=MEBIBYTE, quota_bytes=1, min_free_bytes=0,
         stored_bytes=partial(changes.stored_bytes, desk.database),
     )  # fmt: skip
     report = await desk.read(desk.file(CHAT, {"IMG-20261117-WA0001.jpg": b"picture"}))

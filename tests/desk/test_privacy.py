@@ -96,7 +96,8 @@ async def test_who_is_forgotten_is_nowhere_any_more(desk: RunningDesk) -> None:
     before = await dump(desk)
     assert any(secret in text for secret in SECRETS for text in before.values())
     database, media = desk.backend.desk.database, desk.backend.desk.media
-    path = media.path_of(next(iter((await privacy.told(database, parse_identity(ADA)))["attachments"]))["sha256"])
+    path = media.local_path(next(iter((await privacy.told(database, parse_identity(ADA)))["attachments"]))["sha256"])
+    assert path is not None
     assert path.exists()
     assert await privacy.forget(database, media, parse_identity(ADA)) == (2, 1)
     after = await dump(desk)
@@ -124,7 +125,8 @@ async def test_what_is_older_than_it_is_to_be_kept_is_erased(start_desk: DeskFac
     ids = await fill(desk)
     database, media = desk.backend.desk.database, desk.backend.desk.media
     found = await privacy.told(database, parse_identity(ADA))
-    path = media.path_of(found["attachments"][0]["sha256"])
+    path = media.local_path(found["attachments"][0]["sha256"])
+    assert path is not None
     later = timedelta(days=10)
 
     def kept(**days: int) -> privacy.Retention:

@@ -8,22 +8,35 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, Required, get_type_hints
 
-from aiohttp import web
+from aiohttp import BodyPartReader, web
 from openai.types import Decision
+from openai.types.audio import Transcription
+from openai.types.audio.transcription_create_params import TranscriptionCreateParamsNonStreaming
 from openai.types.chat import ChatCompletion
 from openai.types.chat.completion_create_params import CompletionCreateParamsNonStreaming
 from openai.types.decision_create_params import DecisionCreateParams
 from openai.types.responses import Response
 from openai.types.responses.response_create_params import ResponseCreateParamsNonStreaming
 from pydantic import TypeAdapter, ValidationError
+from typing_extensions import TypedDict
+
+
+def _of_form(params: Any) -> Any:
+    """A form's parameters as pydantic can check them: a file as its name and bytes, and its own kind of sequence as a list."""
+    hints = get_type_hints(params, include_extras=True)
+    known = {name: list[str] if "SequenceNotStr" in str(hint) else hint for name, hint in hints.items()}
+    return TypedDict("Form", known | {"file": Required[tuple[str, bytes]]}, total=False)  # type: ignore[operator]
+
 
 ADAPTERS: dict[str, TypeAdapter[Any]] = {
     "/decisions": TypeAdapter(DecisionCreateParams),
     "/responses": TypeAdapter(ResponseCreateParamsNonStreaming),
     "/chat/completions": TypeAdapter(CompletionCreateParamsNonStreaming),
+    "/audio/transcriptions": TypeAdapter(_of_form(TranscriptionCreateParamsNonStreaming)),
 }
+SOUNDS = ("flac", "mp3", "mp4", "mpeg", "mpga", "m4a", "ogg", "wav", "webm")
 MAX_LEVELS = 10
 
 
@@ -52,6 +65,8 @@ class FakeOpenAI:
                 {"type": "create_task", "text": "Track order", "number": 2, "kind": "order", "due": "", "updates": 0}
             ],
         }
+        self.heard: dict[str, Any] = {"text": "Please call me back tomorrow.", "language": "en"}
+        self.seen = {"description": "A bicycle with a bent wheel."}
         self.refused: set[str] = set()
         self.failure: Callable[[str], web.StreamResponse | None] = lambda _: None
         self.truncated = False
@@ -82,7 +97,7 @@ class FakeOpenAI:
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
         path = request.path.removeprefix("/v1")
-        body = json.loads(await request.read())
+        body = await _form(request) if path == "/audio/transcriptions" else json.loads(await request.read())
         self.calls.append((path, body, request.headers))
         problem = check(path, body)
         if problem:
@@ -93,9 +108,10 @@ class FakeOpenAI:
         failure = self.failure(path)
         if failure is not None:
             return failure
-        build = {"/decisions": self._decision, "/responses": self._response, "/chat/completions": self._completion}[
-            path
-        ]
+        build = {
+            "/decisions": self._decision, "/responses": self._response, "/chat/completions": self._completion,
+            "/audio/transcriptions": self._transcription,
+        }[path]  # fmt: skip
         return web.json_response(text=build(body).model_dump_json())
 
     def _decision(self, body: dict[str, Any]) -> Decision:
@@ -136,8 +152,15 @@ class FakeOpenAI:
         }  # fmt: skip
         return Decision.model_validate({"model": body["model"], "answers": answers, "usage": usage})
 
+    def _transcription(self, _: dict[str, Any]) -> Transcription:
+        usage = {"type": "tokens", "input_tokens": 60, "output_tokens": 12, "total_tokens": 72}
+        languages = [{"code": self.heard["language"]}]
+        return Transcription.model_validate({"text": self.heard["text"], "languages": languages, "usage": usage})
+
     def _document(self, schema: dict[str, Any]) -> dict[str, Any]:
-        known = {**self.ratings, **self.words, **self.draft}
+        known = {**self.heard, **self.seen, **self.ratings, **self.words, **self.draft}
+        if set(schema["properties"]) == set(self.heard):
+            known |= self.heard
         return {name: known[name] for name in schema["properties"]}
 
     def _response(self, body: dict[str, Any]) -> Response:
@@ -178,6 +201,21 @@ class FakeOpenAI:
         )  # fmt: skip
 
 
+async def _form(request: web.Request) -> dict[str, Any]:
+    """A multipart form as the parameters that the SDK made it of."""
+    body: dict[str, Any] = {}
+    async for part in await request.multipart():
+        assert isinstance(part, BodyPartReader)
+        name = part.name or ""
+        if part.filename:
+            body[name] = (part.filename, await part.read())
+        elif name.endswith("[]"):
+            body.setdefault(name[:-2], []).append(await part.text())
+        else:
+            body[name] = await part.text()
+    return body
+
+
 def check(path: str, body: dict[str, Any]) -> str | None:
     """What is wrong with a request by the SDK's types, or None."""
     try:
@@ -187,6 +225,8 @@ def check(path: str, body: dict[str, Any]) -> str | None:
     unknown = _unknown(body, validated, "")
     if unknown:
         return f"unknown field {unknown}"
+    if path == "/audio/transcriptions" and body["file"][0].rpartition(".")[2] not in SOUNDS:
+        return "unsupported file format"
     if path == "/decisions":
         for question in body["questions"]:
             if question["type"] == "score" and len(question["levels"]) > MAX_LEVELS:

@@ -8,9 +8,10 @@ from functools import partial
 from frontdesk.config.business import load_business
 from frontdesk.domain.business import Business
 from frontdesk.domain.errors import ConfigurationError
-from frontdesk.domain.ports import Analyser
+from frontdesk.domain.ports import Analyser, FilePlace
 from frontdesk.domain.replies import Limits
 from frontdesk.media.files import MEBIBYTE, MediaFiles
+from frontdesk.media.places import Bucket, Directory
 from frontdesk.model.analysers import DecisionsAnalyser, chat_analyser, words_analyser
 from frontdesk.model.client import ModelClient, Style
 from frontdesk.model.masking import Mask
@@ -20,6 +21,7 @@ from frontdesk.store import changes
 from frontdesk.store.database import Database, open_database
 from frontdesk.triage.assess import Assessor
 from frontdesk.triage.rules import RulesAnalyser
+from frontdesk.understanding.understander import Understander
 from frontdesk.wire.breaker import Breaker
 
 Clock = Callable[[], datetime]
@@ -126,12 +128,37 @@ def limits_of(settings: Settings) -> Limits:
 
 def media_of(settings: Settings, database: Database) -> MediaFiles:
     """Where files are kept."""
+    directory = settings.var_dir / "media"
+    place: FilePlace = Directory(directory)
+    if settings.s3_bucket:
+        place = Bucket(
+            settings.s3_bucket,
+            endpoint=settings.s3_endpoint,
+            region=settings.s3_region,
+            access_key=settings.s3_access_key,
+            secret_key=settings.s3_secret_key,
+            prefix=settings.s3_prefix,
+        )
     return MediaFiles(
-        settings.var_dir / "media",
+        directory,
+        place=place,
         max_bytes=settings.max_media_bytes,
         quota_bytes=settings.media_quota_mb * MEBIBYTE,
         min_free_bytes=settings.media_min_free_mb * MEBIBYTE,
         stored_bytes=partial(changes.stored_bytes, database),
+    )
+
+
+def understander_of(settings: Settings, client: ModelClient | None) -> Understander:
+    """What listens, looks and reads."""
+    is_openai = client is not None and client.style == "responses"
+    return Understander(
+        client,
+        listener_model=settings.transcription_model or ("gpt-transcribe" if is_openai else settings.triage_model),
+        viewer_model=settings.triage_model,
+        listens=settings.transcribe_voice,
+        looks=settings.describe_images,
+        reads=settings.read_documents,
     )
 
 

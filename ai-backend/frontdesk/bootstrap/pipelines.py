@@ -17,6 +17,7 @@ from frontdesk.bootstrap.parts import (
     media_of,
     model_client_of,
     opened,
+    understander_of,
 )
 from frontdesk.channels.connector import Connectors
 from frontdesk.channels.whatsapp_web import address_of
@@ -28,20 +29,23 @@ from frontdesk.desk.sending import Sender
 from frontdesk.desk.summarising import Summariser
 from frontdesk.domain.business import Business
 from frontdesk.domain.commands import Commands
+from frontdesk.media.files import MediaFiles
 from frontdesk.pipeline.completions import Completions
 from frontdesk.pipeline.deliver import Deliverer
 from frontdesk.pipeline.feed import Feed
+from frontdesk.pipeline.hear import Hearer
 from frontdesk.pipeline.pauses import Patience
 from frontdesk.pipeline.process import Processor
 from frontdesk.pipeline.reply import Replier
 from frontdesk.pipeline.steps import Steps
 from frontdesk.pipeline.worker import Worker
 from frontdesk.queues.local import LocalWakeups
-from frontdesk.queues.rabbitmq import INCOMING, OUTGOING, RabbitMQ
+from frontdesk.queues.rabbitmq import INCOMING, OUTGOING, VOICE, RabbitMQ
 from frontdesk.routing.dispatch import Dispatcher
 from frontdesk.settings import Settings
 from frontdesk.store.database import Database
 from frontdesk.triage.assess import Assessor
+from frontdesk.understanding.understander import Understander
 from frontdesk.webhooks.telling import Teller
 from frontdesk.wire.calls import SignedCaller
 
@@ -58,6 +62,8 @@ class Pipeline:
     connectors: Connectors
     completions: Completions
     feed: Feed
+    media: MediaFiles
+    understander: Understander
     processor: Processor
     worker: Worker
 
@@ -102,6 +108,8 @@ async def pipeline(settings: Settings, clock: Clock | None, *, works: bool = Tru
             announce=feed.announce,
             clock=clock,
         )
+        media = media_of(settings, database)
+        understander = understander_of(settings, client)
         steps = Steps(database, announce=feed.announce, clock=clock)
         commands = Commands(settings.commands)
         replier = Replier(
@@ -135,6 +143,14 @@ async def pipeline(settings: Settings, clock: Clock | None, *, works: bool = Tru
             assessor=assessor,
             replier=replier,
             steps=steps,
+            hearer=Hearer(
+                database=database,
+                media=media,
+                understander=understander,
+                patience=patience,
+                timeout=timedelta(seconds=settings.transcription_timeout_s),
+                clock=clock,
+            ),
             commands=commands,
             completions=completions,
             announce=feed.announce,
@@ -161,7 +177,7 @@ async def pipeline(settings: Settings, clock: Clock | None, *, works: bool = Tru
         stack.push_async_callback(teller.close)
         retention = Retention(
             database=database,
-            media=media_of(settings, database),
+            media=media,
             messages_days=settings.retention_days,
             files_days=settings.media_retention_days,
             events_days=settings.events_retention_days,
@@ -195,6 +211,8 @@ async def pipeline(settings: Settings, clock: Clock | None, *, works: bool = Tru
             connectors=connectors,
             completions=completions,
             feed=feed,
+            media=media,
+            understander=understander,
             processor=processor,
             worker=driver,
         )
@@ -215,7 +233,11 @@ async def working(built: Pipeline, settings: Settings, rabbitmq: RabbitMQ | None
         running.add_done_callback(background.part_ended)
         stack.push_async_callback(background.finished, running)
         if rabbitmq is not None:
-            consumers = ((INCOMING, work, settings.worker_concurrency), (OUTGOING, send, 1))
+            consumers = (
+                (INCOMING, work, settings.worker_concurrency),
+                (OUTGOING, send, 1),
+                (VOICE, work, settings.worker_concurrency),
+            )
             consuming = asyncio.create_task(rabbitmq.run(consumers))
             stack.push_async_callback(background.cancelled, consuming)
         stack.callback(built.worker.stop)

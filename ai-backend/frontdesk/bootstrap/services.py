@@ -12,7 +12,7 @@ from frontdesk import background
 from frontdesk.agentkit.agent import Writer, load_agent
 from frontdesk.agentkit.hub import Hub
 from frontdesk.agentkit.service import AgentService, Answering
-from frontdesk.bootstrap.parts import Clock, business_of, limits_of, media_of, model_client_of
+from frontdesk.bootstrap.parts import Clock, business_of, limits_of, model_client_of
 from frontdesk.bootstrap.pipelines import Pipeline, pipeline, working
 from frontdesk.channels.whatsapp_web import address_of
 from frontdesk.config.manifests import load_manifests
@@ -92,7 +92,9 @@ async def backend(settings: Settings, *, clock: Clock | None = None) -> AsyncIte
             assessor=built.assessor,
             dispatcher=built.dispatcher,
             connectors=built.connectors,
-            media=media_of(settings, built.database),
+            media=built.media,
+            understander=built.understander,
+            wakeups=wakeups,
             completions=built.completions,
             acceptor=acceptor,
             sender=sender,

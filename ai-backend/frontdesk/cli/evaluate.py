@@ -71,7 +71,7 @@ async def replay_stored(*, days: int, limit: int, with_model: bool) -> None:
     async with opened(settings) as database, _assessor("model" if with_model else "rules", settings) as assessor:
 
         async def judge(record: Record) -> dict[str, Any]:
-            subject = Subject.of(record.message, key=f"replay-{record.key}")
+            subject = Subject.of(record.spoken, key=f"replay-{record.key}")
             return (await assessor.assess(subject, is_important=record.is_important)).analysis.model_dump()
 
         since = database.now() - timedelta(days=days)

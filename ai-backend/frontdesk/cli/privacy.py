@@ -22,14 +22,14 @@ async def export(contact: str, *, to: Path) -> None:
     async with opened(settings) as database:
         found = await privacy.told(database, identity)
         media = media_of(settings, database)
+        files = {row["sha256"]: await media.read(row["sha256"]) for row in found["attachments"]}
     target = to / f"contact-{found['contacts'][0]['id']}"
     target.mkdir(parents=True, exist_ok=True, mode=0o700)
     (target / "data.json").write_text(privacy.as_json(found), encoding="utf-8")
     (target / "data.txt").write_text(privacy.as_text(found), encoding="utf-8")
-    for row in found["attachments"]:
-        path = media.path_of(row["sha256"])
-        if path.exists():
-            (target / row["sha256"]).write_bytes(path.read_bytes())
+    for name, content in files.items():
+        if content is not None:
+            (target / name).write_bytes(content)
     click.echo(f"{len(found['webhook_messages'])} messages, {len(found['attachments'])} files: {target}")
 
 

@@ -263,9 +263,8 @@ class Importer:
                 report.problem = error.detail
                 continue
             message_id = item.message.message_id
-            report.files += await changes.keep_attachment(
-                self._database, self._account, message_id, attachment, now=self._now
-            )
+            kept = await changes.keep_attachment(self._database, self._account, message_id, attachment, now=self._now)
+            report.files += kept.is_new
 
 
 @dataclass(frozen=True, kw_only=True)

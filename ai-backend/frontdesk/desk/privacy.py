@@ -90,7 +90,7 @@ async def _remove(database: Database, media: MediaFiles, files: Sequence[str]) -
     for sha256 in files:
         # Somebody may have sent the same file meanwhile.
         if not await erasure.is_used(database, sha256):
-            media.path_of(sha256).unlink(missing_ok=True)
+            await media.remove(sha256)
             removed += 1
     return removed
 

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict
 from frontdesk.domain.analysis import Analysis
 from frontdesk.domain.contacts import Identity
 from frontdesk.domain.routing import Route
+from frontdesk.domain.understanding import Understood, together_with
 
 MessageState = Literal["pending", "settling", "unrouted", "processed", "failed"]
 """``pending``: to be analysed and routed; ``settling``: analysed, and more may follow at once; ``unrouted``: analysed, no agent
@@ -127,6 +128,14 @@ class Record(Value):
     response_due_at: datetime | None = None
     analysis: Analysis | None = None
     route: Route | None = None
+    understood: Understood | None = None
+
+    @property
+    def spoken(self) -> IncomingMessage:
+        """The message with what its voice note, picture or document says in its text, where that is known."""
+        if self.understood is None or not self.understood.text:
+            return self.message
+        return self.message.model_copy(update={"text": together_with(self.message.text, self.understood)})
 
     @property
     def key(self) -> str:

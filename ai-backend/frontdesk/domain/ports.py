@@ -1,6 +1,7 @@
 """The places where more than one implementation fits. Each port has a contract suite that runs on all of them."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
+from pathlib import Path
 from typing import Any, Protocol, Self
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -71,12 +72,44 @@ class Wakeups(Protocol):
         """Messages of these accounts wait to be sent."""
         ...
 
+    def voice(self, conversation_ids: Iterable[int]) -> None:
+        """Files of these conversations wait to be listened to, or looked at."""
+        ...
+
 
 class AddressOf(Protocol):
     """A channel's way to tell where to write to a chat; None where it cannot be written to."""
 
     def __call__(self, *, group_id: str | None, sender_ids: Iterable[str], phone_number: str | None) -> str | None:
         """The address of a group, or of a contact by how it wrote and by its number."""
+        ...
+
+
+class FilePlace(Protocol):
+    """Where files lie for good, each under the SHA-256 of what is in it."""
+
+    async def put(self, source: Path, digest: str) -> None:
+        """Take a file of this machine over; it is safe when this returns, and gone from where it was.
+
+        Raises:
+            StorageFullError: it could not be stored.
+        """
+        ...
+
+    async def size(self, digest: str) -> int | None:
+        """How many bytes a file has, or None where it is not here."""
+        ...
+
+    def chunks(self, digest: str, start: int, stop: int) -> AsyncIterator[bytes]:
+        """The bytes from ``start`` to ``stop`` (exclusive)."""
+        ...
+
+    async def remove(self, digest: str) -> None:
+        """Remove a file, if it is here."""
+        ...
+
+    def local_path(self, digest: str) -> Path | None:
+        """Where a file lies on this machine, or None where it lies elsewhere."""
         ...
 
 

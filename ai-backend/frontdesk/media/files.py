@@ -1,4 +1,4 @@
-"""Files on disk, each under the SHA-256 of what is in it: the same file twice is one."""
+"""Files that messages bring, each under the SHA-256 of what is in it: the same file twice is one."""
 
 import asyncio
 import contextlib
@@ -14,6 +14,7 @@ import puremagic
 
 from frontdesk.domain.changes import Attachment
 from frontdesk.domain.errors import BodyTooLargeError, StorageFullError
+from frontdesk.domain.ports import FilePlace
 
 UNKNOWN = "application/octet-stream"
 ALIASES = {"application/ogg": "audio/ogg"}
@@ -25,7 +26,7 @@ ABANDONED_S = 24 * 3600
 
 
 class MediaFiles:
-    """Keeps files in ``directory``, of at most ``max_bytes`` each and ``quota_bytes`` together.
+    """Keeps files in ``place``, of at most ``max_bytes`` each and ``quota_bytes`` together; they arrive in ``directory``.
 
     ``min_free_bytes`` of the disk stay free for the database; ``stored_bytes`` tells what all files take by the store.
     """
@@ -34,12 +35,14 @@ class MediaFiles:
         self,
         directory: Path,
         *,
+        place: FilePlace,
         max_bytes: int,
         quota_bytes: int,
         min_free_bytes: int,
         stored_bytes: Callable[[], Awaitable[int]],
     ) -> None:
         self._directory = directory
+        self._place = place
         self.max_bytes = max_bytes
         self._quota_bytes = quota_bytes
         self._min_free_bytes = min_free_bytes
@@ -48,7 +51,7 @@ class MediaFiles:
         self._measured_at = -float("inf")
 
     async def keep(self, chunks: AsyncIterator[bytes], *, expected: int | None, filename: str | None) -> Attachment:
-        """Write a file as it arrives; it is on disk, under its name, when this returns.
+        """Write a file as it arrives; it is in its place when this returns.
 
         Raises:
             BodyTooLargeError: it is larger than a file may be. StorageFullError: the disk or the quota is short.
@@ -58,8 +61,7 @@ class MediaFiles:
         await asyncio.to_thread(arriving.parent.mkdir, parents=True, exist_ok=True, mode=0o700)
         try:
             size, digest, head = await self._write(arriving, chunks)
-            target = self.path_of(digest)
-            await asyncio.to_thread(_move, arriving, target)
+            await self._place.put(arriving, digest)
         except OSError as error:
             raise StorageFullError(f"the file cannot be written ({error.strerror})") from error
         finally:
@@ -68,9 +70,28 @@ class MediaFiles:
         self._measured += size
         return Attachment(sha256=digest, size=size, mimetype=sniffed(head), filename=filename)
 
-    def path_of(self, digest: str) -> Path:
-        """Where a file lies."""
-        return self._directory / digest[:2] / digest
+    def local_path(self, digest: str) -> Path | None:
+        """Where a file lies on this machine, or None where it lies elsewhere."""
+        return self._place.local_path(digest)
+
+    async def size(self, digest: str) -> int | None:
+        """How many bytes a file has, or None where it is gone."""
+        return await self._place.size(digest)
+
+    def chunks(self, digest: str, start: int, stop: int) -> AsyncIterator[bytes]:
+        """The bytes of a file from ``start`` to ``stop`` (exclusive)."""
+        return self._place.chunks(digest, start, stop)
+
+    async def read(self, digest: str) -> bytes | None:
+        """All of a file, or None where it is gone."""
+        size = await self._place.size(digest)
+        if size is None:
+            return None
+        return b"".join([chunk async for chunk in self._place.chunks(digest, 0, size)])
+
+    async def remove(self, digest: str) -> None:
+        """Remove a file, if it is there."""
+        await self._place.remove(digest)
 
     def tidy(self) -> None:
         """Remove what was cut off while it arrived."""
@@ -118,14 +139,3 @@ def sniffed(head: bytes) -> str:
         return UNKNOWN
     found = next((item.mime_type for item in candidates if item.mime_type), UNKNOWN)
     return ALIASES.get(found, found)
-
-
-def _move(source: Path, target: Path) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    source.replace(target)
-    for directory in (target.parent, target.parent.parent):
-        descriptor = os.open(directory, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)

@@ -6,13 +6,16 @@ Everything that knows the OpenAI SDK's shapes is in this file and in ``analysers
 import asyncio
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import openai
 from openai import AsyncOpenAI, DefaultAioHttpClient, Omit, omit
 from openai.types import Decision
+from openai.types.chat import ChatCompletionContentPartParam
 from openai.types.decision_create_params import DecisionCreateParams, Question
+from openai.types.responses import ResponseInputItemParam
 from pydantic import BaseModel, ValidationError
 
 from frontdesk.domain.errors import AnalyserError, OverBudgetError
@@ -25,6 +28,44 @@ Style = Literal["responses", "chat"]
 # Two characters a token is low for Latin scripts and about right for Tamil: an estimate that errs on the dear side.
 CHARACTERS_PER_TOKEN = 2
 LEAST_CHARACTERS = 400
+LISTENING_S = 60
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Question:
+    """What is asked about: a text, and a sound or a picture with it."""
+
+    text: str
+    sound: tuple[str, str] | None
+    picture: str | None
+
+    def for_responses(self) -> str | list[ResponseInputItemParam]:
+        """As the input of Responses, which hears nothing."""
+        if self.picture is None:
+            return self.text
+        return [
+            {
+                "role": "user",
+                "content": [
+                    {"type": "input_text", "text": self.text},
+                    {"type": "input_image", "image_url": self.picture, "detail": "auto"},
+                ],
+            }
+        ]
+
+    def for_chat(self) -> str | list[ChatCompletionContentPartParam]:
+        """As the content of a message of Chat Completions."""
+        if self.sound is None and self.picture is None:
+            return self.text
+        parts: list[ChatCompletionContentPartParam] = [{"type": "text", "text": self.text}]
+        if self.sound is not None:
+            data, form = self.sound
+            parts.append(
+                {"type": "input_audio", "input_audio": {"data": data, "format": "mp3" if form == "mp3" else "wav"}}
+            )
+        if self.picture is not None:
+            parts.append({"type": "image_url", "image_url": {"url": self.picture}})
+        return parts
 
 
 class ModelClient:
@@ -107,10 +148,47 @@ class ModelClient:
             raise AnalyserError("the provider answered without an answer")
         return answer, usage
 
+    async def transcribe(
+        self, *, model: str, sound: bytes, filename: str, languages: Sequence[str], key: str
+    ) -> tuple[str, str | None, Usage]:
+        """What is said in a sound file, its language where the provider tells it, and what it took.
+
+        Raises:
+            AnalyserError: the provider gave no answer.
+        """
+        started = time.monotonic()
+        with _Translated():
+            async with asyncio.timeout(LISTENING_S):
+                answer = await self._sdk.audio.transcriptions.create(
+                    model=model,
+                    file=(filename, sound),
+                    languages=list(languages) or omit,
+                    response_format="json",
+                    extra_headers=_headers(key),
+                    timeout=LISTENING_S,
+                )
+            taken = answer.usage
+            fresh = taken.input_tokens if taken is not None and taken.type == "tokens" else 0
+            output = taken.output_tokens if taken is not None and taken.type == "tokens" else 0
+            language = answer.languages[0].code if answer.languages else None
+            return answer.text, language, self._usage(model, started, fresh, 0, output)
+
     async def structured(
-        self, *, model: str, instructions: str, text: str, schema: type[BaseModel], max_output_tokens: int, key: str
+        self,
+        *,
+        model: str,
+        instructions: str,
+        text: str,
+        schema: type[BaseModel],
+        max_output_tokens: int,
+        key: str,
+        sound: tuple[str, str] | None = None,
+        picture: str | None = None,
     ) -> tuple[BaseModel, Usage]:
         """An answer in the shape of ``schema``, by Responses or by Chat Completions.
+
+        ``sound`` (base64 and its format) and ``picture`` (a data URL) go along with the text, as they are: nothing in them is
+        masked.
 
         Raises:
             AnalyserError: no answer, a refusal, an answer that was cut off or does not fit the schema.
@@ -122,17 +200,18 @@ class ModelClient:
         with _Translated():
             # The SDK's own limit is for each attempt, and it sleeps as long as a provider's Retry-After says.
             async with asyncio.timeout(self._timeout_s):
-                answer, usage = await ask(model, instructions, text, schema, max_output_tokens, key)
+                question = _Question(text=text, sound=sound, picture=picture)
+                answer, usage = await ask(model, instructions, question, schema, max_output_tokens, key)
             return answer if mask is None else schema.model_validate(mask.restored(answer.model_dump())), usage
 
     async def _by_responses(
-        self, model: str, instructions: str, text: str, schema: type[BaseModel], limit: int, key: str
+        self, model: str, instructions: str, question: _Question, schema: type[BaseModel], limit: int, key: str
     ) -> tuple[BaseModel, Usage]:
         started = time.monotonic()
         response = await self._sdk.responses.parse(
             model=model,
             instructions=instructions,
-            input=text,
+            input=question.for_responses(),
             text_format=schema,
             reasoning={"effort": "none"},
             max_output_tokens=limit,
@@ -151,13 +230,13 @@ class ModelClient:
         return parsed, self._usage(model, started, *numbers)
 
     async def _by_chat(
-        self, model: str, instructions: str, text: str, schema: type[BaseModel], limit: int, key: str
+        self, model: str, instructions: str, question: _Question, schema: type[BaseModel], limit: int, key: str
     ) -> tuple[BaseModel, Usage]:
         started = time.monotonic()
         is_openai = "api.openai.com" in str(self._sdk.base_url)
         completion = await self._sdk.chat.completions.create(
             model=model,
-            messages=[{"role": "system", "content": instructions}, {"role": "user", "content": text}],
+            messages=[{"role": "system", "content": instructions}, {"role": "user", "content": question.for_chat()}],
             response_format={
                 "type": "json_schema",
                 "json_schema": {"name": schema.__name__.lower(), "strict": True, "schema": flat_schema(schema)},

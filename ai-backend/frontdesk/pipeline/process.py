@@ -15,14 +15,15 @@ from frontdesk.domain.messages import Record
 from frontdesk.domain.ports import Subject
 from frontdesk.domain.routing import Rule
 from frontdesk.pipeline.completions import Completions
+from frontdesk.pipeline.hear import Hearer
 from frontdesk.pipeline.pauses import Patience
 from frontdesk.pipeline.reply import Replier
 from frontdesk.pipeline.steps import Steps
-from frontdesk.store import changes, messages
+from frontdesk.store import changes, messages, understandings
 from frontdesk.store.conversations import Claim
 from frontdesk.store.database import Database
 from frontdesk.store.messages import Judged
-from frontdesk.store.progress import Analysed, Failed, Released
+from frontdesk.store.progress import Analysed, Deferred, Failed, Released
 from frontdesk.triage.assess import Assessment, Assessor
 
 log = structlog.get_logger(__name__)
@@ -42,6 +43,7 @@ class Processor:
         assessor: Assessor,
         replier: Replier,
         steps: Steps,
+        hearer: Hearer,
         commands: Commands,
         completions: Completions,
         announce: Callable[[], None],
@@ -55,6 +57,7 @@ class Processor:
         self._assessor = assessor
         self._replier = replier
         self._steps = steps
+        self._hearer = hearer
         self._commands = commands
         self._completions = completions
         self._announce = announce
@@ -94,6 +97,12 @@ class Processor:
 
         What goes wrong is stored with it and retried when due, or parked in the end.
         """
+        if record.analysis is None and (record.message.media is not None or record.understood is not None):
+            heard = await self._hearer.hear(record)
+            if isinstance(heard, datetime):
+                await self._steps.store(Deferred(claim=claim, record=record, due_at=heard))
+                return False
+            record = heard
         if record.analysis is None:
             with telemetry.span("process message", parent=record.message.trace, message=record.id):
                 try:
@@ -124,6 +133,19 @@ class Processor:
             else:
                 for _ in records:
                     telemetry.processed(time.monotonic() - started)
+
+    async def hear_late(self) -> bool:
+        """Understand one file that nobody waits for any more, or judge one message with what its file says; False for neither."""
+        number = await understandings.to_judge(self._database)
+        record = await messages.fetch(self._database, number) if number is not None else None
+        if record is None:
+            return await self._hearer.hear_late()
+        assessment = await self._assess(record)
+        await messages.replace_analysis(self._database, record, self._judgement(record, assessment), now=self._clock())
+        await understandings.judged(self._database, record.account_id, record.message.message_id)
+        telemetry.assessed(assessment.analysis.analyser, assessment.usage)
+        self._announce()
+        return True
 
     async def rejudge_oldest(self) -> bool:
         """Judge one message again that has new words since; False where there is none."""
@@ -192,7 +214,7 @@ class Processor:
         return record.model_copy(update={"analysis": analysis, **settled})
 
     async def _assess(self, record: Record) -> Assessment:
-        subject = Subject.of(record.message, key=f"message-{record.key}")
+        subject = Subject.of(record.spoken, key=f"message-{record.key}")
         word = None if record.message.is_group else self._commands.find(record.message.text)
         assessment = await self._assessor.assess(subject, is_important=record.is_important, is_plain=word is not None)
         if word is not None and word.command == "human":

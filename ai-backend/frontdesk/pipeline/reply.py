@@ -242,7 +242,7 @@ class Replier:
         for record in records:
             attempts = record.attempts + (1 if dispatched.calls else 0)
             if self._patience.is_over(attempts):
-                wishes = await self._wishes(record, route)
+                wishes = await self._wishes(together((record,)), route)
                 await self._steps.store(
                     Failed(
                         claim=claim, record=record, error=route.reason, attempts=attempts, due_at=None, is_judged=True,
@@ -277,14 +277,16 @@ def together(records: tuple[Record, ...]) -> Record:
     """The messages of a burst as one: what they say, as urgent as the most urgent of them, asking for what any asks for."""
     last = records[-1]
     if len(records) == 1:
-        return last
+        return last.model_copy(update={"message": last.spoken, "understood": None})
     analyses = [record.analysis for record in records if record.analysis is not None]
     leading = max(analyses, key=lambda analysis: analysis.urgency_score)
     asked = {
         name: any(getattr(analysis, name) for analysis in analyses)
         for name in ("action_required", "needs_human", "needs_task", "wants_person")
     }
-    text = "\n".join(record.message.text for record in records if record.message.text)
+    text = "\n".join(record.spoken.text for record in records if record.spoken.text)
     quoted = next((record.message.quoted for record in reversed(records) if record.message.quoted), None)
     message = last.message.model_copy(update={"text": text, "quoted": quoted, "history": records[0].message.history})
-    return last.model_copy(update={"message": message, "analysis": leading.model_copy(update=asked)})
+    return last.model_copy(
+        update={"message": message, "understood": None, "analysis": leading.model_copy(update=asked)}
+    )

@@ -29,6 +29,7 @@ MOST_IN_A_ROW = 60
 """Messages of one conversation before others have their turn."""
 GATHER_S = 0.01
 DEADLINES_S = 5
+LATE_S = 2
 TELL_S = 1
 EXPIRE_S = 3600
 RULES_S = 1
@@ -104,7 +105,7 @@ class Worker:
             jobs = [
                 group.create_task(job)
                 for job in (
-                    self._rerate_regularly(), self._roll_up_regularly(), self._watch_deadlines(), self._tell(), self._expire_regularly(), self._send()
+                    self._rerate_regularly(), self._roll_up_regularly(), self._watch_deadlines(), self._hear_late(), self._tell(), self._expire_regularly(), self._send()
                 )
             ]  # fmt: skip
             holding = group.create_task(self._hold())
@@ -299,6 +300,13 @@ class Worker:
                 while await waits.raise_due(self._database, now=self._clock()):
                     self._announce()
                 await self._retention.forget_who_asked()
+
+    async def _hear_late(self) -> None:
+        """Understand files whose messages did not wait for them."""
+        while not await _happens(self._stopped, within_s=LATE_S):
+            with _logged("hear"):
+                while not self._stopped.is_set() and await self._processor.hear_late():
+                    self._announce()
 
     async def _tell(self) -> None:
         """Tell others what happens, within a second."""

@@ -17,3 +17,7 @@ class LocalWakeups:
     def outgoing(self, account_ids: Iterable[int]) -> None:  # noqa: ARG002 (the store knows which)
         """Messages of these accounts wait to be sent."""
         self._outgoing()
+
+    def voice(self, conversation_ids: Iterable[int]) -> None:  # noqa: ARG002 (the store knows which)
+        """Files of these conversations wait to be listened to, or looked at."""
+        self._incoming()

@@ -24,6 +24,7 @@ log = structlog.get_logger(__name__)
 
 INCOMING = "incoming_messages"
 OUTGOING = "outgoing_messages"
+VOICE = "voice_transcription"
 DEAD_LETTERS = "dead_letters"
 DELIVERY_LIMIT = 5
 MOST_WAITING = 10_000
@@ -60,6 +61,10 @@ class RabbitMQ:
         """Messages of these accounts wait to be sent."""
         self._publish_later(OUTGOING, account_ids)
 
+    def voice(self, conversation_ids: Iterable[int]) -> None:
+        """Files of these conversations wait to be listened to, or looked at."""
+        self._publish_later(VOICE, conversation_ids)
+
     async def run(self, consumers: Iterable[tuple[str, Handler, int]] = ()) -> None:
         """Publish what is to be published and hand what arrives to ``consumers`` (queue, handler, prefetch) until cancelled.
 
@@ -82,7 +87,7 @@ class RabbitMQ:
         await connection.connect(timeout=PATIENCE_S)
         try:
             async with connection.channel() as channel:
-                for name in (INCOMING, OUTGOING):
+                for name in (INCOMING, OUTGOING, VOICE):
                     await _declared(channel, name)
             self.disconnected.clear()
             self.connected.set()
@@ -104,7 +109,7 @@ class RabbitMQ:
 
     def _tell_here(self, wakeups: Iterable[tuple[str, int]]) -> None:
         for queue, id_ in wakeups:
-            (self._fallback.incoming if queue == INCOMING else self._fallback.outgoing)([id_])
+            (self._fallback.outgoing if queue == OUTGOING else self._fallback.incoming)([id_])
 
     async def _publish(self, connection: aio_pika.abc.AbstractConnection) -> None:
         channel = await connection.channel(publisher_confirms=True, on_return_raises=True)

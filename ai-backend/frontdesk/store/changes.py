@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime
 from hashlib import blake2b
 from typing import Any
@@ -10,7 +11,8 @@ from sqlalchemy import Row, Select, and_, false, func, insert, or_, select, true
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from frontdesk.domain.changes import REPLACING, Attachment, MessageChange
-from frontdesk.store import accounts, events
+from frontdesk.domain.understanding import UnderstandingKind
+from frontdesk.store import accounts, events, understandings
 from frontdesk.store.database import Database
 from frontdesk.store.tables import analytics_results, attachments, message_changes, webhook_messages
 
@@ -148,17 +150,31 @@ async def of_messages(database: Database, keys: Iterable[Key]) -> dict[Key, list
     return found
 
 
+@dataclass(frozen=True, kw_only=True)
+class Kept:
+    """A file was noted. ``conversation_id`` is that whose message waits for what the file says, where one does."""
+
+    is_new: bool
+    conversation_id: int | None = None
+
+
 async def keep_attachment(
-    database: Database, account: str, message_id: str, attachment: Attachment, *, now: datetime
-) -> bool:
-    """Note which file a message brought; True where it is news. The file is in its place already."""
+    database: Database,
+    account: str,
+    message_id: str,
+    attachment: Attachment,
+    *,
+    now: datetime,
+    says: UnderstandingKind | None = None,
+) -> Kept:
+    """Note which file a message brought. The file is in its place already; ``says``: there is something to understand of it."""
     table = attachments
 
-    async def work(connection: AsyncConnection) -> bool:
+    async def work(connection: AsyncConnection) -> Kept:
         account_id = await accounts.id_of(connection, account, now)
         mine = (table.c.account_id == account_id, table.c.message_id == message_id)
         if await connection.scalar(select(table.c.size).where(*mine)) is not None:
-            return False
+            return Kept(is_new=False)
         values = attachment.model_dump() | {"sha256": bytes.fromhex(attachment.sha256)}
         await connection.execute(
             insert(table).values(account_id=account_id, message_id=message_id, created_at=now, **values)
@@ -166,7 +182,10 @@ async def keep_attachment(
         row = (await connection.execute(_named(account_id, message_id))).first()
         data = {"mimetype": attachment.mimetype, "size": attachment.size}
         await events.add(connection, [_event("message.media", account_id, row, data, now)])
-        return True
+        if says is None:
+            return Kept(is_new=True)
+        waiting = await understandings.expect(connection, account_id, message_id, says, now=now)
+        return Kept(is_new=True, conversation_id=waiting)
 
     return await database.write(work)
 

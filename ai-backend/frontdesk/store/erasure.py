@@ -29,6 +29,7 @@ from frontdesk.store.tables import (
     message_changes,
     message_history,
     outbox,
+    understandings,
     webhook_messages,
 )
 
@@ -69,6 +70,7 @@ async def everything_about(database: Database, contact_id: int) -> dict[str, lis
             (agent_routing, agent_routing.c.webhook_message_id.in_(ids)),
             (message_changes, message_changes.c.message_id.in_(names)),
             (attachments, attachments.c.message_id.in_(names)),
+            (understandings, understandings.c.message_id.in_(names)),
             (outbox, outbox.c.conversation_id.in_(own)),
             (tasks, or_(tasks.c.contact_id == contact_id, tasks.c.conversation_id.in_(own))),
             (wait_table, wait_table.c.conversation_id.in_(own)),
@@ -235,6 +237,11 @@ async def _erase_what_belongs_to(connection: AsyncConnection, message_ids: Seque
                 bytes(row.sha256) for row in await connection.execute(select(attachments.c.sha256).where(*theirs))
             }
             await connection.execute(delete(attachments).where(*theirs))
+            await connection.execute(
+                delete(understandings).where(
+                    understandings.c.account_id == account_id, understandings.c.message_id.in_(names)
+                )
+            )
             await connection.execute(
                 delete(message_changes).where(
                     message_changes.c.account_id == account_id, message_changes.c.message_id.in_(names)

@@ -15,6 +15,7 @@ from frontdesk.domain.contacts import Identity
 from frontdesk.domain.deadlines import Deadline
 from frontdesk.domain.messages import DIGEST_BYTES, HistoryItem, IncomingMessage, Media, MessageState, Quoted, Record
 from frontdesk.domain.routing import Route
+from frontdesk.domain.understanding import Understood
 from frontdesk.domain.usage import Usage
 from frontdesk.store import conversations as conversation_leases
 from frontdesk.store import events, waits
@@ -26,6 +27,7 @@ from frontdesk.store.tables import (
     contact_identities,
     conversations,
     message_history,
+    understandings,
     webhook_messages,
 )  # fmt: skip
 
@@ -263,7 +265,7 @@ async def defer_rerate(database: Database, message_id: int) -> None:
 
 
 def _selected() -> Any:
-    analysis, route = analytics_results, agent_routing
+    analysis, route, heard = analytics_results, agent_routing, understandings
     return (
         select(
             webhook_messages,
@@ -276,11 +278,22 @@ def _selected() -> Any:
             route.c.agent.label("route_agent"),
             route.c.reason.label("route_reason"),
             route.c.response.label("route_response"),
+            heard.c.kind.label("understood_kind"),
+            heard.c.status.label("understood_status"),
+            heard.c.content.label("understood_text"),
+            heard.c.language.label("understood_language"),
+            heard.c.error.label("understood_error"),
         )
         .join(accounts, accounts.c.id == webhook_messages.c.account_id)
         .join(conversations, conversations.c.id == webhook_messages.c.conversation_id)
         .outerjoin(analysis, analysis.c.webhook_message_id == webhook_messages.c.id)
         .outerjoin(route, route.c.webhook_message_id == webhook_messages.c.id)
+        .outerjoin(
+            heard,
+            and_(
+                heard.c.account_id == webhook_messages.c.account_id, heard.c.message_id == webhook_messages.c.message_id
+            ),
+        )
     )
 
 
@@ -350,6 +363,19 @@ def _record(row: Row[Any], history: tuple[HistoryItem, ...], identities: tuple[I
         response_due_at=row.response_due_at,
         analysis=Analysis.restore(row.analysis_document) if row.analysis_document else None,
         route=route,
+        understood=_understood(row),
+    )
+
+
+def _understood(row: Row[Any]) -> Understood | None:
+    if row.understood_kind is None:
+        return None
+    return Understood(
+        kind=row.understood_kind,
+        status=row.understood_status,
+        text=row.understood_text,
+        language=row.understood_language,
+        error=row.understood_error,
     )
 
 

@@ -81,13 +81,22 @@ class Failed:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Deferred:
+    """A message is looked at again later: something that belongs to it may come."""
+
+    claim: Claim
+    record: Record
+    due_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
 class Released:
     """A conversation is given back: due again when its next message is, or at once where news came."""
 
     claim: Claim
 
 
-Step = Analysed | Routed | Failed | Released
+Step = Analysed | Deferred | Routed | Failed | Released
 
 
 async def store(database: Database, steps: Sequence[Step], *, now: datetime) -> list[bool]:
@@ -108,6 +117,9 @@ async def store(database: Database, steps: Sequence[Step], *, now: datetime) -> 
         await _store_analyses(
             connection, [s for s in valid if isinstance(s, Analysed) and s.record.id not in done.analysed], now
         )
+        for step in valid:
+            if isinstance(step, Deferred):
+                await _defer(connection, step)
         ends = [s for s in valid if isinstance(s, Routed | Failed) and s.record.id not in done.ended]
         await _store_ends(connection, ends, now)
         await _release(connection, [step.claim for step in valid if isinstance(step, Released)], now)
@@ -161,9 +173,15 @@ async def _done(connection: AsyncConnection, steps: Sequence[Step]) -> _Done:
     return _Done(frozenset(row.webhook_message_id for row in analysed), frozenset(ended))
 
 
+async def _defer(connection: AsyncConnection, step: Deferred) -> None:
+    table = webhook_messages
+    mine = table.c.id == step.record.id, table.c.state == "pending"
+    await connection.execute(update(table).where(*mine).values(due_at=step.due_at))
+
+
 def _records(step: Step) -> tuple[Record, ...]:
     match step:
-        case Released():
+        case Released() | Deferred():
             return ()
         case Analysed():
             return (step.record,)

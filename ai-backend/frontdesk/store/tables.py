@@ -298,6 +298,30 @@ attachments = table(
     Column("created_at", Moment, nullable=False),
 )
 
+# What files say. Of a message that is not there yet, too; the file may come first.
+understandings = table(
+    "understandings",
+    Column("account_id", Integer, ForeignKey("accounts.id"), primary_key=True, autoincrement=False),
+    Column("message_id", Id(255), primary_key=True),
+    Column("kind", String(16), nullable=False),
+    Column("status", String(16), nullable=False),
+    Column("content", LongText, nullable=False),
+    Column("language", String(16)),
+    Column("error", Text),
+    Column("attempts", Integer, nullable=False),
+    Column("model", String(128)),
+    Column("cost_micro_usd", BigInteger, nullable=False),
+    Column("latency_ms", Integer, nullable=False),
+    # When it is to be tried next; while somebody is at it, until when they are.
+    Column("due_at", Moment),
+    # False while what it says waits to be judged with its message.
+    Column("is_judged", Boolean(create_constraint=False), nullable=False),
+    Column("created_at", Moment, nullable=False),
+    Column("changed_at", Moment, nullable=False),
+    Index("ix_understandings_status_due_at", "status", "due_at"),
+    Index("ix_understandings_is_judged_status", "is_judged", "status"),
+)
+
 counters = table(
     "counters",
     Column("name", Id(64), primary_key=True),

@@ -1,24 +1,31 @@
 """The thread of a conversation: what was received, and what we sent."""
 
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import and_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from frontdesk.domain.outgoing import ACKNOWLEDGED
 from frontdesk.domain.thread import Line
+from frontdesk.domain.understanding import Understood, together_with
 from frontdesk.store.database import Database
-from frontdesk.store.tables import outbox, webhook_messages
+from frontdesk.store.tables import outbox, understandings, webhook_messages
 
 
 async def since(database: Database, conversation_id: int, *, after: int, before: int, limit: int) -> list[Line]:
     """The newest lines of a thread between two received messages, both excluded, the oldest first."""
-    message = webhook_messages
+    message, heard = webhook_messages, understandings
     async with database.read() as connection:
         received = (
             await connection.execute(
-                select(message.c.id, message.c.current_message, message.c.message_type, message.c.chat_time,
-                       message.c.created_at, message.c.is_from_us)
+                select(
+                    message.c.id, message.c.current_message, message.c.message_type, message.c.chat_time,
+                    message.c.created_at, message.c.is_from_us, heard.c.kind, heard.c.status, heard.c.content,
+                )
+                .outerjoin(
+                    heard, and_(heard.c.account_id == message.c.account_id, heard.c.message_id == message.c.message_id)
+                )
                 .where(message.c.conversation_id == conversation_id, message.c.id > after, message.c.id < before)
                 .order_by(message.c.id.desc())
                 .limit(limit)
@@ -41,7 +48,7 @@ async def since(database: Database, conversation_id: int, *, after: int, before:
     lines = [
         Line(
             at=min(row.chat_time, row.created_at),
-            text=row.current_message or f"[{row.message_type}]",
+            text=_text(row) or f"[{row.message_type}]",
             from_us=row.is_from_us,
             message_id=row.id,
         )
@@ -49,6 +56,11 @@ async def since(database: Database, conversation_id: int, *, after: int, before:
     ]
     lines += [Line(at=row.sent_at, text=row.content, from_us=True, message_id=None) for row in sent]
     return sorted(lines, key=lambda line: line.at)[-limit:]
+
+
+def _text(row: Any) -> str:
+    understood = Understood(kind=row.kind, status=row.status, text=row.content) if row.kind else None
+    return together_with(row.current_message, understood)
 
 
 async def _moment_of(connection: AsyncConnection, message_id: int) -> datetime | None:

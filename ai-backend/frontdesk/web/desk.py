@@ -9,6 +9,7 @@ from aiohttp import web
 
 from frontdesk.channels.connector import Connectors
 from frontdesk.desk.sending import Sender
+from frontdesk.domain.ports import Wakeups
 from frontdesk.domain.replies import Limits
 from frontdesk.media.files import MediaFiles
 from frontdesk.pipeline.accept import Acceptor
@@ -18,6 +19,7 @@ from frontdesk.routing.dispatch import Dispatcher
 from frontdesk.settings import Settings
 from frontdesk.store.database import Database
 from frontdesk.triage.assess import Assessor
+from frontdesk.understanding.understander import Understander
 from frontdesk.web.auth import Gate
 
 
@@ -31,6 +33,8 @@ class Desk:
     dispatcher: Dispatcher
     connectors: Connectors
     media: MediaFiles
+    understander: Understander
+    wakeups: Wakeups
     completions: Completions
     acceptor: Acceptor
     sender: Sender

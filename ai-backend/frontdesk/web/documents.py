@@ -11,6 +11,7 @@ from frontdesk.domain.changes import Attachment, MessageChange
 from frontdesk.domain.events import Event
 from frontdesk.domain.messages import Media, Quoted, Record
 from frontdesk.domain.outgoing import Outgoing
+from frontdesk.domain.understanding import UnderstandingKind, UnderstandingStatus
 
 
 class RoutingDocument(BaseModel):
@@ -44,12 +45,23 @@ class AcceptedDocument(BaseModel):
     status: str
 
 
+class UnderstoodDocument(BaseModel):
+    """What a voice note, a picture or a document says."""
+
+    kind: UnderstandingKind
+    status: UnderstandingStatus
+    text: str
+    language: str | None
+    error: str | None
+
+
 class MediaDocument(Media):
     """An attachment. ``pending``: it is on its way; ``stored``: it lies at ``url``, and its type is that of its content."""
 
     status: str = Field(description="pending, stored, unavailable, too_large or view_once")  # type: ignore[assignment]
     url: str | None = None
     sha256: str | None = None
+    understood: UnderstoodDocument | None = Field(default=None, description="What it says, where that is found out")
 
 
 class ChangeDocument(BaseModel):
@@ -279,11 +291,14 @@ def _media(record: Record, changes: Sequence[MessageChange], attachment: Attachm
     told = record.message.media
     if told is None:
         return None
+    understood = UnderstoodDocument(**record.understood.model_dump()) if record.understood is not None else None
     if attachment is None:
         ended = next((item.text for item in reversed(changes) if item.kind == "media"), None)
         return MediaDocument(**told.model_dump() | {"status": ended or told.status})
     known = attachment.model_dump(exclude={"filename"}) | {"filename": attachment.filename or told.filename}
-    return MediaDocument(**told.model_dump() | known | {"status": "stored", "url": f"/messages/{record.id}/media"})
+    return MediaDocument(
+        **told.model_dump() | known | {"status": "stored", "url": f"/messages/{record.id}/media"}, understood=understood
+    )
 
 
 def _routing(record: Record) -> RoutingDocument | None:

@@ -1,0 +1,142 @@
+"""Before a message is judged: what its voice note, picture or document says, waited for so long and no longer.
+
+What is not known in time is made up for later, and the message is judged again with it.
+"""
+
+import asyncio
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+import structlog
+
+from frontdesk import telemetry
+from frontdesk.domain.errors import AnalyserError
+from frontdesk.domain.messages import Record
+from frontdesk.domain.understanding import Understood, kind_of_media
+from frontdesk.domain.usage import Usage
+from frontdesk.media.files import MediaFiles
+from frontdesk.pipeline.pauses import Patience
+from frontdesk.store import changes, understandings
+from frontdesk.store.database import Database
+from frontdesk.store.understandings import ToUnderstand
+from frontdesk.understanding.understander import CannotUnderstandError, Understander
+
+log = structlog.get_logger(__name__)
+
+LATE_S = 120
+"""How long one file may take that nobody waits for."""
+LOOKED_AGAIN = timedelta(seconds=3)
+"""A file wakes its message when it comes; that it will not come is seen within this time."""
+
+
+class Hearer:
+    """Has files understood. ``timeout`` is how long a message waits for it, from when it was accepted."""
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        media: MediaFiles,
+        understander: Understander,
+        patience: Patience,
+        timeout: timedelta,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._database = database
+        self._media = media
+        self._understander = understander
+        self._patience = patience
+        self._timeout = timeout
+        self._clock = clock
+
+    async def hear(self, record: Record) -> Record | datetime:
+        """The message with what its file says, as far as that is known in time; or when to look again."""
+        until, now = record.created_at + self._timeout, self._clock()
+        understood = record.understood
+        if understood is None:
+            return min(until, now + LOOKED_AGAIN) if now < until and await self._is_coming(record) else record
+        if understood.status in {"completed", "failed"} or now >= until:
+            return record
+        lease = until - now
+        file = await understandings.begin(
+            self._database, record.account_id, record.message.message_id, now=now, lease=lease
+        )
+        if file is None:
+            return min(until, now + LOOKED_AGAIN)
+        with telemetry.span("understand"), telemetry.stage("understand"):
+            told = await self._understand(
+                file, record.message.text, timeout_s=lease.total_seconds(), is_waited_for=True
+            )
+        return record.model_copy(update={"understood": told})
+
+    async def hear_late(self) -> bool:
+        """Understand one file whose message was judged without it; False where there is none."""
+        lease = timedelta(seconds=LATE_S * 1.5)
+        file = await understandings.begin_oldest(self._database, now=self._clock(), lease=lease)
+        if file is None:
+            return False
+        await self._understand(file, "", timeout_s=LATE_S, is_waited_for=False)
+        return True
+
+    async def _is_coming(self, record: Record) -> bool:
+        """Whether the file of a message may still come, and says something."""
+        media = record.message.media
+        if media is None or media.status != "pending" or not self._understander.understands(kind_of_media(media.kind)):
+            return False
+        key = (record.account_id, record.message.message_id)
+        if await changes.attachments_of(self._database, [key]):
+            return False
+        told = (await changes.of_messages(self._database, [key])).get(key, [])
+        return not any(change.kind == "media" for change in told)
+
+    async def _content(self, file: ToUnderstand) -> bytes:
+        content = await self._media.read(file.sha256)
+        if content is None:
+            raise CannotUnderstandError("the file is gone")
+        return content
+
+    async def _understand(
+        self, file: ToUnderstand, caption: str, *, timeout_s: float, is_waited_for: bool
+    ) -> Understood:
+        usage, model, due_at = Usage(), None, None
+        try:
+            async with asyncio.timeout(timeout_s):
+                content = await self._content(file)
+                languages = (
+                    await understandings.languages_of(self._database, file.contact_id) if file.contact_id else []
+                )
+                understood, usage, model = await self._understander.understand(
+                    file.kind,
+                    content,
+                    file.mimetype,
+                    caption=caption,
+                    languages=languages,
+                    key=f"understand-{file.account_id}-{file.sha256[:16]}",
+                )
+        except CannotUnderstandError as error:
+            understood = Understood(kind=file.kind, status="failed", error=str(error))
+        except (AnalyserError, TimeoutError) as error:
+            reason = error.detail if isinstance(error, AnalyserError) else "it took too long"
+            is_over = self._patience.is_over(file.attempts)
+            understood = Understood(kind=file.kind, status="failed" if is_over else "pending", error=reason)
+            due_at = None if is_over else self._clock() + self._patience.pause(file.attempts)
+        log.info(
+            "file_understood",
+            message=file.number,
+            kind=file.kind,
+            status=understood.status,
+            attempt=file.attempts,
+            bytes=file.size,
+            latency_ms=usage.latency_ms,
+        )
+        await understandings.finish(
+            self._database,
+            file,
+            understood,
+            usage=usage,
+            model=model,
+            due_at=due_at,
+            is_judged=is_waited_for and understood.status == "completed",
+            now=self._clock(),
+        )
+        return understood

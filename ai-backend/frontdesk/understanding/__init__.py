@@ -1,0 +1,1 @@
+"""What files say: voice notes are transcribed, pictures described, documents read."""
