@@ -13,14 +13,44 @@ CREATE TABLE accounts (
 	CONSTRAINT uq_accounts_name UNIQUE (name)
 )ENGINE=InnoDB CHARSET=utf8mb4 COLLATE utf8mb4_bin;
 
+CREATE TABLE contact_fields (
+	contact_id BIGINT NOT NULL,
+	field VARBINARY(40) NOT NULL,
+	value TEXT NOT NULL,
+	source VARCHAR(16) NOT NULL,
+	message_id BIGINT,
+	confidence FLOAT NOT NULL,
+	changed_at DATETIME(6) NOT NULL,
+	PRIMARY KEY (contact_id, field)
+)ENGINE=InnoDB CHARSET=utf8mb4 COLLATE utf8mb4_bin;
+
+CREATE TABLE contact_merges (
+	id INTEGER NOT NULL AUTO_INCREMENT,
+	kept_id BIGINT NOT NULL,
+	merged_id BIGINT NOT NULL,
+	source VARCHAR(16) NOT NULL,
+	identities TEXT NOT NULL,
+	conversations TEXT NOT NULL,
+	merged_at DATETIME(6) NOT NULL,
+	undone_at DATETIME(6),
+	PRIMARY KEY (id)
+)ENGINE=InnoDB CHARSET=utf8mb4 COLLATE utf8mb4_bin;
+
+CREATE INDEX ix_contact_merges_kept_id ON contact_merges (kept_id);
+
+CREATE INDEX ix_contact_merges_merged_id ON contact_merges (merged_id);
+
 CREATE TABLE contacts (
 	id BIGINT NOT NULL AUTO_INCREMENT,
 	name VARCHAR(255),
 	language VARCHAR(16),
 	first_seen_at DATETIME(6) NOT NULL,
 	last_seen_at DATETIME(6) NOT NULL,
+	merged_into BIGINT,
 	PRIMARY KEY (id)
 )ENGINE=InnoDB CHARSET=utf8mb4 COLLATE utf8mb4_bin;
+
+CREATE INDEX ix_contacts_merged_into ON contacts (merged_into);
 
 CREATE TABLE counters (
 	name VARBINARY(64) NOT NULL,
@@ -540,4 +570,4 @@ CREATE TABLE alembic_version (
 	PRIMARY KEY (version_num)
 );
 
-INSERT INTO alembic_version (version_num) VALUES ('0008');
+INSERT INTO alembic_version (version_num) VALUES ('0009');

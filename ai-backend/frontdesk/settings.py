@@ -17,6 +17,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from frontdesk.domain.commands import WORDS, Commands
 from frontdesk.domain.errors import ConfigurationError
 from frontdesk.domain.plain import plain_problems
+from frontdesk.domain.profiles import DEFAULT_FIELDS, parsed_fields
 from frontdesk.domain.replies import ReplyMode
 from frontdesk.failpoints import PLACES
 
@@ -196,6 +197,10 @@ class Settings(BaseSettings):
     assign_round_robin: bool = Field(
         default=True, description="What is handed over becomes that of the person who was given one longest ago"
     )
+    profile_fields: str = Field(
+        default=DEFAULT_FIELDS,
+        description="What is wanted to be known of contacts, comma-separated, as name or name=meaning",
+    )
     commands: str = Field(
         default=WORDS, description="Words by which customers tell the desk itself something; none means nothing"
     )
@@ -257,6 +262,12 @@ class Settings(BaseSettings):
     def _is_a_broker(cls, value: str | None) -> str | None:
         if not all(re.match(r"amqps?://[^/\s]", part) for part in _listed(value or "")):
             raise ValueError("must start with amqp:// or amqps:// and name a host; several are separated by commas")
+        return value
+
+    @field_validator("profile_fields")
+    @classmethod
+    def _are_fields(cls, value: str) -> str:
+        parsed_fields(value)
         return value
 
     @field_validator("commands")

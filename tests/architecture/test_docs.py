@@ -32,7 +32,9 @@ def test_every_setting_is_documented_and_no_other() -> None:
 
 def test_the_example_names_only_settings_that_there_are() -> None:
     """.env.example is what people copy."""
-    names = set(re.findall(r"^#?([A-Z0-9_]+)=", (ROOT / ".env.example").read_text(encoding="utf-8"), flags=re.MULTILINE))
+    names = set(
+        re.findall(r"^#?([A-Z0-9_]+)=", (ROOT / ".env.example").read_text(encoding="utf-8"), flags=re.MULTILINE)
+    )
     assert names <= {name.upper() for name in Settings.model_fields} | _connector_settings()
 
 

@@ -59,6 +59,7 @@ class FakeOpenAI:
             "entities": [{"type": "order_number", "value": "#2291"}],
         }
         self.draft: dict[str, Any] = {
+            "profile": [],
             "reply": "Your order is on its way.",
             "confidence": 0.9,
             "actions": [

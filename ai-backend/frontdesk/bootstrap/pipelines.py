@@ -29,6 +29,7 @@ from frontdesk.desk.sending import Sender
 from frontdesk.desk.summarising import Summariser
 from frontdesk.domain.business import Business
 from frontdesk.domain.commands import Commands
+from frontdesk.domain.profiles import parsed_fields
 from frontdesk.media.files import MediaFiles
 from frontdesk.pipeline.completions import Completions
 from frontdesk.pipeline.deliver import Deliverer
@@ -120,6 +121,7 @@ async def pipeline(settings: Settings, clock: Clock | None, *, works: bool = Tru
                 summariser=Summariser(client, model=settings.triage_model),
                 lines=settings.reply_lines,
                 business_name=business.name,
+                fields=parsed_fields(settings.profile_fields),
                 tools_for=lambda _, __: None,
             ),
             commands=commands,

@@ -11,6 +11,7 @@ from frontdesk.bootstrap import analyser_name, business_of, database_of
 from frontdesk.config.manifests import load_manifests
 from frontdesk.desk.seeding import parse_customer
 from frontdesk.domain.errors import ConfigurationError, FrontdeskError
+from frontdesk.domain.profiles import SENSITIVE, parsed_fields
 from frontdesk.model.prices import price_table
 from frontdesk.settings import ROOT, Settings, load_settings
 from frontdesk.store.schema import is_current
@@ -96,10 +97,18 @@ def _connector(_: Settings) -> str:
     return "ok"
 
 
+def _profile(settings: Settings) -> str:
+    names = list(parsed_fields(settings.profile_fields))
+    sensitive = [name for name in names if SENSITIVE.search(name)]
+    warning = f" (sensitive: {', '.join(sensitive)}; read docs/privacy.md first)" if sensitive else ""
+    return f"{', '.join(names)}{warning}"
+
+
 PARTS: dict[str, Callable[[Settings], str]] = {
     "business": _business,
     "customers": _customers,
     "analyser": _analyser,
     "agents": _agents,
+    "profile": _profile,
     "connector": _connector,
 }

@@ -11,6 +11,7 @@ from frontdesk import __version__
 from frontdesk.cli import (
     agents,
     check,
+    contact,
     db,
     evaluate,
     import_chat,
@@ -64,7 +65,7 @@ def main() -> None:
 
 _COMMANDS: tuple[Any, ...] = (
     serve.serve, serve.worker, agents.agents, retry.retry, send.send, vip.vip, rules.rule, check.check, db.db, evaluate.evaluate, evaluate.replay_stored,
-    up.up, up.down, up.status, waiting.waiting, people.people, people.drafts, people.mode, task.task, import_chat.import_chat, privacy.export, privacy.forget,
+    up.up, up.down, up.status, waiting.waiting, contact.contact, people.people, people.drafts, people.mode, task.task, import_chat.import_chat, privacy.export, privacy.forget,
 )  # fmt: skip
 for _command in _COMMANDS:
     cli.add_command(_command)

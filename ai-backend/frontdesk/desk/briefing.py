@@ -4,15 +4,16 @@ The chat before a message is bounded: its newest lines as they are, and a runnin
 in the store.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
 from frontdesk.desk.summarising import Summariser
 from frontdesk.domain.agents import Brief, OpenTask, Persona, ToolAccess, Turn
 from frontdesk.domain.messages import Record
+from frontdesk.domain.profiles import missing_of
 from frontdesk.domain.replies import Dialogue
 from frontdesk.domain.thread import Line, divided
-from frontdesk.store import tasks, thread
+from frontdesk.store import profiles, tasks, thread
 from frontdesk.store.database import Database
 
 TASKS_TOLD = 10
@@ -26,7 +27,11 @@ class Briefing(Brief):
 
 
 class Briefer:
-    """Gathers briefs. ``lines`` of the chat are told as they are; ``tools_for`` gives access to more."""
+    """Gathers briefs.
+
+    ``lines`` of the chat are told as they are; ``fields`` are what is wanted to be known of contacts, with what each means;
+    ``tools_for`` gives access to more.
+    """
 
     def __init__(
         self,
@@ -35,11 +40,13 @@ class Briefer:
         summariser: Summariser,
         lines: int,
         business_name: str,
+        fields: Mapping[str, str],
         tools_for: Callable[[int, datetime], ToolAccess | None],
     ) -> None:
         self._database = database
         self._summariser = summariser
         self._lines = lines
+        self.fields = fields
         self._tools_for = tools_for
         self.business_name = business_name
 
@@ -47,7 +54,12 @@ class Briefer:
         """What is told with the messages from ``first`` on, which are ``whole`` together."""
         past, changes, summary = await self._past(whole, first, dialogue, now)
         bot = dialogue.bot
+        known = {item.field: item.value for item in await profiles.fields_of(self._database, whole.contact_id)}
         return Briefing(
+            profile={name: value for name, value in known.items() if name in self.fields},
+            # In a group nobody is asked who they are.
+            ask_for=None if whole.message.is_group else missing_of(self.fields, list(known)),
+            fields=dict(self.fields),
             history=tuple(Turn(speaker="business" if line.from_us else "customer", text=line.text) for line in past),
             summary=summary,
             open_tasks=await self._open_tasks(whole),

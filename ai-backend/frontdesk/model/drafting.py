@@ -5,7 +5,16 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from frontdesk.domain.agents import Action, AgentReply, AgentRequest, CreateTask, HandOff, ScheduleFollowUp, Tag
+from frontdesk.domain.agents import (
+    Action,
+    AgentReply,
+    AgentRequest,
+    CreateTask,
+    HandOff,
+    ScheduleFollowUp,
+    Tag,
+    UpdateProfile,
+)
 from frontdesk.domain.business import Business
 from frontdesk.domain.messages import HistoryItem
 from frontdesk.domain.ports import Subject
@@ -31,6 +40,16 @@ class DraftedAction(BaseModel):
     updates: int = Field(description="create_task: the id of the open task that the message repeats or changes; else 0")
 
 
+class ProfileFact(BaseModel):
+    """Something that the messages tell of the customer."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    field: str = Field(description="One of the fields that are asked for")
+    value: str
+    confidence: float = Field(description="0 to 1: how sure it is that this is the customer's own")
+
+
 class Draft(BaseModel):
     """What the model writes."""
 
@@ -39,6 +58,9 @@ class Draft(BaseModel):
     reply: str = Field(description="The answer to the customer, in the customer's language, ready to send")
     confidence: float = Field(description="0 to 1: how sure the answer is right by the facts given")
     actions: list[DraftedAction]
+    profile: list[ProfileFact] = Field(
+        description="What the latest messages themselves tell of the customer; else empty"
+    )
 
 
 async def draft(
@@ -59,7 +81,15 @@ async def draft(
         f"language {analysis.language}{', an important customer' if request.is_vip else ''}."
     )
     model = request.persona.model or model
-    told = (prompt.strip(), *_persona(request), INSTRUCTIONS, judged, *_summary(request), *_open_tasks(request))
+    told = (
+        prompt.strip(),
+        *_persona(request),
+        INSTRUCTIONS,
+        judged,
+        *_summary(request),
+        *_profile(request),
+        *_open_tasks(request),
+    )
     answer, usage = await client.structured(
         model=model,
         instructions="\n\n".join((*told, business.as_prompt())),
@@ -74,7 +104,10 @@ async def draft(
     return AgentReply(
         agent=agent,
         reply=answer.reply,
-        actions=tuple(action for item in answer.actions if (action := _typed(item)) is not None),
+        actions=(
+            *(action for item in answer.actions if (action := _typed(item)) is not None),
+            *(fact for item in answer.profile if (fact := _told(item)) is not None),
+        ),
         confidence=min(max(answer.confidence, 0.0), 1.0),
         answered_by=model,
         usage=usage,
@@ -114,6 +147,33 @@ def _open_tasks(request: AgentRequest) -> tuple[str, ...]:
         return ()
     lines = [json.dumps(task.model_dump(), ensure_ascii=False) for task in request.open_tasks]
     return ("To be done for this customer already, and not to be made again:\n" + "\n".join(lines),)
+
+
+def _told(item: ProfileFact) -> UpdateProfile | None:
+    try:
+        return UpdateProfile(
+            type="update_profile", field=item.field, value=shorten(item.value, 200),
+            confidence=min(max(item.confidence, 0.0), 1.0),
+        )  # fmt: skip
+    except ValidationError:
+        return None
+
+
+def _profile(request: AgentRequest) -> tuple[str, ...]:
+    if not request.fields:
+        return ()
+    fields = "; ".join(f"{name}: {meaning}" for name, meaning in request.fields.items())
+    lines = [
+        f"Fields of the customer's profile: {fields}. Fill in `profile` what the latest messages tell, never a guess."
+    ]
+    if request.profile:
+        lines.append("Known already, as data: " + json.dumps(request.profile, ensure_ascii=False))
+    if request.ask_for is not None:
+        meaning = request.fields.get(request.ask_for, request.ask_for)
+        lines.append(
+            f"Where it fits naturally, the answer may ask for {meaning}; for nothing else, and not if it was asked before."
+        )
+    return (" ".join(lines),)
 
 
 def _typed(item: DraftedAction) -> Action | None:

@@ -19,6 +19,7 @@ from frontdesk.domain.commands import Commands, Word
 from frontdesk.domain.errors import LeaseLostError
 from frontdesk.domain.hours import Calendar
 from frontdesk.domain.messages import Record
+from frontdesk.domain.profiles import learned_from
 from frontdesk.domain.replies import Dialogue, Limits, decide
 from frontdesk.domain.routing import Route, Rule
 from frontdesk.domain.tasks import Wish
@@ -99,7 +100,7 @@ class Replier:
         whole = together(records)
         mode = self._limits.mode_of(dialogue)
         if mode == "observe":
-            await self._store_observed(claim, records, whole, rules)
+            await self._store_observed(claim, records, whole, dialogue, rules)
             return
         if word is not None:
             step = await self._by_command(claim, whole, dialogue, word)
@@ -157,7 +158,13 @@ class Replier:
                     reason=verdict.reason,
                 )
             )
-        outcome = Outcome(dialogue=dialogue, drafts=tuple(drafts), assigns=self._assigns, changes=changes)
+        outcome = Outcome(
+            dialogue=dialogue,
+            drafts=tuple(drafts),
+            assigns=self._assigns,
+            changes=changes,
+            learned=learned_from(whole, reply, fields=self._briefer.fields),
+        )
         labels = tuple(dict.fromkeys((*dialogue.labels, *(item.label for item in reply.actions if item.type == "tag"))))
         if labels != dialogue.labels:
             outcome = replace(outcome, changes=(*outcome.changes, ("labels", labels)))
@@ -223,7 +230,7 @@ class Replier:
             )
 
     async def _store_observed(
-        self, claim: Claim, records: tuple[Record, ...], whole: Record, rules: tuple[Rule, ...]
+        self, claim: Claim, records: tuple[Record, ...], whole: Record, dialogue: Dialogue, rules: tuple[Rule, ...]
     ) -> None:
         started = time.monotonic()
         choice = self._dispatcher.choose(whole, rules)
@@ -231,6 +238,7 @@ class Replier:
         step = Routed(
             claim=claim, records=records, route=route, was_tried=False, latency_ms=0, due_at=None,
             wishes=await self._wishes(whole, route),
+            outcome=Outcome(dialogue=dialogue, learned=learned_from(whole, None, fields=self._briefer.fields)),
         )  # fmt: skip
         await self._store(step, started)
 

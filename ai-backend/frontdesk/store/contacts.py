@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from frontdesk.domain.contacts import Identity
 from frontdesk.domain.messages import IncomingMessage
+from frontdesk.store import merging, profiles
 from frontdesk.store.database import Database, inserted_id
 from frontdesk.store.desk_tables import tasks
 from frontdesk.store.tables import attachments, contact_identities, contacts, webhook_messages
@@ -33,6 +34,7 @@ async def find_contacts(connection: AsyncConnection, messages: Sequence[Incoming
     """
     owners = await _owners(connection, {identity for message in messages for identity in message.identities})
     known_identities = set(owners)
+    before = {identity: owner.id for identity, owner in owners.items()}
     moved: dict[Identity, int] = {}
     added: dict[Identity, int] = {}
     changes: dict[int, dict[str, Any]] = {}
@@ -66,6 +68,7 @@ async def find_contacts(connection: AsyncConnection, messages: Sequence[Incoming
             .where(table.c.kind == identity.kind, table.c.value == identity.value)
             .values(contact_id=contact_id)
         )
+    await _note_merges(connection, moved, before, now)
     if added:
         await connection.execute(
             insert(table),
@@ -108,6 +111,7 @@ async def known_of(database: Database, contact_id: int) -> Known:
             )
         ]
         known = [str(item.value) for item in identities]
+    fields = await profiles.fields_of(database, contact_id)
     return Known(
         name=row.name,
         identities=tuple(known),
@@ -115,8 +119,23 @@ async def known_of(database: Database, contact_id: int) -> Known:
         messages=int(numbers[0] or 0),
         files=int(numbers[1] or 0),
         tasks=int(numbers[2] or 0),
-        fields={},
+        fields={item.field: item.value for item in fields},
     )
+
+
+async def _note_merges(
+    connection: AsyncConnection, moved: Mapping[Identity, int], before: Mapping[Identity, int], now: datetime
+) -> None:
+    """Contacts that lost their last name to another one go on as that."""
+    table = contact_identities
+    lost: defaultdict[tuple[int, int], list[Identity]] = defaultdict(list)
+    for identity, contact_id in moved.items():
+        if before[identity] != contact_id:
+            lost[contact_id, before[identity]].append(identity)
+    for (kept_id, merged_id), identities in sorted(lost.items()):
+        # One that has another name left may still be somebody else.
+        if await connection.scalar(select(table.c.value).where(table.c.contact_id == merged_id).limit(1)) is None:
+            await merging.note(connection, kept_id, merged_id, identities, source="channel", now=now)
 
 
 async def _owners(connection: AsyncConnection, identities: Iterable[Identity]) -> dict[Identity, _Contact]:

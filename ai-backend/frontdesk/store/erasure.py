@@ -12,7 +12,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from frontdesk.domain.contacts import Identity
 from frontdesk.domain.outgoing import OPEN_STATES
-from frontdesk.store import waits
+from frontdesk.store import merging, waits
+from frontdesk.store.contact_tables import contact_fields, contact_merges
 from frontdesk.store.database import Database
 from frontdesk.store.desk_tables import episodes, task_messages, tasks
 from frontdesk.store.desk_tables import waits as wait_table
@@ -56,14 +57,17 @@ async def everything_about(database: Database, contact_id: int) -> dict[str, lis
         known = (await connection.execute(select(contacts).where(contacts.c.id == contact_id))).mappings().first()
         if known is None:
             return None
-        own = await _direct(connection, contact_id)
-        in_own = message.c.conversation_id.in_(own) if own else message.c.contact_id == contact_id
-        mine = or_(message.c.contact_id == contact_id, in_own)
+        ids_of = await merging.family(connection, contact_id)
+        own = await _direct(connection, ids_of)
+        in_own = message.c.conversation_id.in_(own) if own else message.c.contact_id.in_(ids_of)
+        mine = or_(message.c.contact_id.in_(ids_of), in_own)
         ids = select(message.c.id).where(mine)
         names = select(message.c.message_id).where(mine)
         wanted: tuple[tuple[Table, ColumnElement[bool]], ...] = (
-            (contact_identities, contact_identities.c.contact_id == contact_id),
-            (conversations, conversations.c.contact_id == contact_id),
+            (contact_identities, contact_identities.c.contact_id.in_(ids_of)),
+            (contact_fields, contact_fields.c.contact_id.in_(ids_of)),
+            (contact_merges, contact_merges.c.kept_id.in_(ids_of)),
+            (conversations, conversations.c.contact_id.in_(ids_of)),
             (message, mine),
             (message_history, message_history.c.conversation_id.in_(own)),
             (analytics_results, analytics_results.c.webhook_message_id.in_(ids)),
@@ -72,7 +76,7 @@ async def everything_about(database: Database, contact_id: int) -> dict[str, lis
             (attachments, attachments.c.message_id.in_(names)),
             (understandings, understandings.c.message_id.in_(names)),
             (outbox, outbox.c.conversation_id.in_(own)),
-            (tasks, or_(tasks.c.contact_id == contact_id, tasks.c.conversation_id.in_(own))),
+            (tasks, or_(tasks.c.contact_id.in_(ids_of), tasks.c.conversation_id.in_(own))),
             (wait_table, wait_table.c.conversation_id.in_(own)),
             (episodes, episodes.c.conversation_id.in_(own)),
             (turns, turns.c.conversation_id.in_(own)),
@@ -91,13 +95,14 @@ async def forget(database: Database, contact_id: int) -> tuple[int, list[str]]:
     message = webhook_messages
 
     async def work(connection: AsyncConnection) -> tuple[int, list[str]]:
-        own = await _direct(connection, contact_id, locked=True)
+        ids_of = await merging.family(connection, contact_id)
+        own = await _direct(connection, ids_of, locked=True)
         in_own = await _ids(connection, message.c.id, message.c.conversation_id.in_(own)) if own else []
         elsewhere = await _ids(
-            connection, message.c.id, and_(message.c.contact_id == contact_id, message.c.conversation_id.not_in(own))
+            connection, message.c.id, and_(message.c.contact_id.in_(ids_of), message.c.conversation_id.not_in(own))
         )
         files = await _erase_what_belongs_to(connection, [*in_own, *elsewhere])
-        await _erase_words(connection, contact_id, elsewhere)
+        await _erase_words(connection, ids_of, elsewhere)
         for table in (tasks, wait_table, episodes, turns, dialogues, outbox):
             for part in _parts(own):
                 await connection.execute(delete(table).where(table.c.conversation_id.in_(part)))
@@ -106,7 +111,9 @@ async def forget(database: Database, contact_id: int) -> tuple[int, list[str]]:
         for part in _parts(own):
             await connection.execute(delete(message_history).where(message_history.c.conversation_id.in_(part)))
             await connection.execute(delete(conversations).where(conversations.c.id.in_(part)))
-        await _erase_contact(connection, contact_id, is_needed=bool(elsewhere))
+        for one in reversed(ids_of):
+            is_needed = await connection.scalar(select(message.c.id).where(message.c.contact_id == one).limit(1))
+            await _erase_contact(connection, one, is_needed=is_needed is not None)
         return len(in_own) + len(elsewhere), files
 
     return await database.write(work)
@@ -259,10 +266,11 @@ async def _unused(connection: AsyncConnection, files: set[bytes]) -> list[str]:
     return sorted(digest.hex() for digest in files - used)
 
 
-async def _erase_words(connection: AsyncConnection, contact_id: int, message_ids: Sequence[int]) -> None:
+async def _erase_words(connection: AsyncConnection, contact_ids: Sequence[int], message_ids: Sequence[int]) -> None:
     """What somebody wrote in groups: in the messages, in the history of others, and where others quote it."""
     message, history = webhook_messages, message_history
-    name = await connection.scalar(select(contacts.c.name).where(contacts.c.id == contact_id))
+    rows_of = await connection.execute(select(contacts.c.name).where(contacts.c.id.in_(contact_ids)))
+    known_as = {str(row.name) for row in rows_of if row.name}
     for part in _parts(message_ids):
         rows = (
             await connection.execute(
@@ -273,7 +281,7 @@ async def _erase_words(connection: AsyncConnection, contact_id: int, message_ids
         ).all()
         groups = sorted({row.conversation_id for row in rows})
         ids = {row.sender_id for row in rows if row.sender_id}
-        names = ids | {row.sender_name for row in rows if row.sender_name} | ({name} if name else set())
+        names = ids | {row.sender_name for row in rows if row.sender_name} | known_as
         await connection.execute(
             delete(history).where(history.c.conversation_id.in_(groups), history.c.sender.in_(sorted(names)))
         )
@@ -299,6 +307,12 @@ async def _erase_contact(connection: AsyncConnection, contact_id: int, *, is_nee
         customer = important_customers
         await connection.execute(delete(customer).where(customer.c.kind == row.kind, customer.c.value == row.value))
     await connection.execute(delete(identity).where(identity.c.contact_id == contact_id))
+    await connection.execute(delete(contact_fields).where(contact_fields.c.contact_id == contact_id))
+    await connection.execute(
+        delete(contact_merges).where(
+            or_(contact_merges.c.kept_id == contact_id, contact_merges.c.merged_id == contact_id)
+        )
+    )
     await connection.execute(update(tasks).where(tasks.c.contact_id == contact_id).values(contact_id=None))
     if is_needed:
         # What they wrote in groups stays somebody's, of whom nothing is known.
@@ -307,8 +321,8 @@ async def _erase_contact(connection: AsyncConnection, contact_id: int, *, is_nee
         await connection.execute(delete(contacts).where(contacts.c.id == contact_id))
 
 
-async def _direct(connection: AsyncConnection, contact_id: int, *, locked: bool = False) -> list[int]:
-    wanted = select(conversations.c.id).where(conversations.c.contact_id == contact_id).order_by(conversations.c.id)
+async def _direct(connection: AsyncConnection, contact_ids: Sequence[int], *, locked: bool = False) -> list[int]:
+    wanted = select(conversations.c.id).where(conversations.c.contact_id.in_(contact_ids)).order_by(conversations.c.id)
     rows = await connection.execute(wanted.with_for_update() if locked else wanted)
     return [int(row.id) for row in rows]
 

@@ -36,6 +36,8 @@ contacts = table(
     Column("language", String(16)),
     Column("first_seen_at", Moment, nullable=False),
     Column("last_seen_at", Moment, nullable=False),
+    # The contact that it went on as, where they proved to be one.
+    Column("merged_into", BigInteger, index=True),
 )
 
 contact_identities = table(

@@ -10,8 +10,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from frontdesk.domain.errors import ConflictError, NotFoundError
 from frontdesk.domain.outgoing import Outgoing
+from frontdesk.domain.profiles import Learned
 from frontdesk.domain.replies import Dialogue, Turn, TurnKind, TurnState
-from frontdesk.store import dialogues, events
+from frontdesk.store import dialogues, events, profiles
 from frontdesk.store.database import Database
 from frontdesk.store.reply_tables import dialogues as dialogue_table
 from frontdesk.store.reply_tables import turns
@@ -34,13 +35,17 @@ class Draft:
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """What a turn brings about. ``hand_over`` says why a person is to answer; ``changes`` are the dialogue's."""
+    """What a turn brings about.
+
+    ``hand_over`` says why a person is to answer; ``changes`` are the dialogue's; ``learned`` is what it tells of the contact.
+    """
 
     dialogue: Dialogue
     drafts: tuple[Draft, ...] = ()
     hand_over: str | None = None
     assigns: bool = False
     changes: tuple[tuple[str, Any], ...] = ()
+    learned: tuple[Learned, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,6 +85,7 @@ async def keep(connection: AsyncConnection, ended: Sequence[Ended], *, now: date
             await dialogues.hand_over(connection, outcome.dialogue, outcome.hand_over, assigns=outcome.assigns, now=now)
         if outcome.changes:
             await dialogues.change(connection, item.conversation_id, **dict(outcome.changes))
+    await profiles.learn(connection, [fact for item in ended for fact in item.outcome.learned], now=now)
     if not drafted:
         return Kept(answers={}, told=())
     answered = sorted({item.conversation_id for item, draft in drafted if draft.kind == "answer"})

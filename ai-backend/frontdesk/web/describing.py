@@ -5,7 +5,7 @@ from typing import Any, get_args
 from pydantic import BaseModel
 
 from frontdesk.domain.replies import TurnState
-from frontdesk.web import desk_documents, documents, reply_documents
+from frontdesk.web import contact_documents, desk_documents, documents, reply_documents
 
 REFERENCE = "#/components/schemas/{model}"
 
@@ -230,3 +230,44 @@ def replies(identifier: dict[str, Any], secured: dict[str, Any]) -> dict[str, An
             "patch": editing("Change it", "BotChanges", bot, secured, account),
         },
     }  # fmt: skip
+
+
+def contacts(identifier: dict[str, Any], secured: dict[str, Any]) -> dict[str, Any]:
+    """The paths of contacts."""
+    one = contact_documents.ContactDocument
+    overtaken = {"409": problem("It was undone already")}
+    unmerge = editing("They are two again", "UnmergeDraft", one, secured, identifier)
+    unmerge["responses"] |= overtaken
+    return {
+        "/contacts": getting(
+            "Who writes, the newest first",
+            {
+                "200": answer(contact_documents.ContactsDocument, "Contacts, without their figures"),
+                "422": problem("The query does not fit"),
+                **UNAUTHENTICATED,
+            },
+            parameters=[
+                {"name": "q", "in": "query", "schema": {"type": "string", "maxLength": 100}},
+                {"name": "before", "in": "query", "schema": identifier["schema"]},
+                {
+                    "name": "limit",
+                    "in": "query",
+                    "schema": {"type": "integer", "minimum": 1, "maximum": 200, "default": 50},
+                },
+            ],
+            **secured,
+        ),
+        "/contacts/{id}": {
+            **getting(
+                "A contact, what is known of them and how they wrote",
+                {"200": answer(one, "The contact"), "404": problem("There is no such contact"), **UNAUTHENTICATED},
+                parameters=[identifier],
+                **secured,
+            ),
+            "patch": editing("Write down what you know", "ContactChanges", one, secured, identifier),
+        },
+        "/contacts/{id}/merge": {
+            "post": editing("Another contact goes on as this one", "MergeDraft", one, secured, identifier)
+        },
+        "/contacts/{id}/unmerge": {"post": unmerge},
+    }

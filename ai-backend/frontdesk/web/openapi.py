@@ -9,9 +9,10 @@ from pydantic.json_schema import models_json_schema
 from frontdesk import __version__
 from frontdesk.channels.whatsapp_web import WebhookPayload
 from frontdesk.domain.tasks import TASK_STATES
-from frontdesk.web import desk_documents, documents, reply_documents
+from frontdesk.web import contact_documents, desk_documents, documents, reply_documents
 from frontdesk.web.api.connections import ConnectionsDocument, PairingDraft
 from frontdesk.web.api.connector import ChangeDraft, SessionDraft
+from frontdesk.web.api.contacts import ContactChanges, MergeDraft, UnmergeDraft
 from frontdesk.web.api.conversations import ConversationDraft
 from frontdesk.web.api.people import BotChanges, PersonChanges, PersonDraft
 from frontdesk.web.api.sending import Acknowledgement, OutgoingMessageDraft
@@ -25,6 +26,7 @@ from frontdesk.web.describing import (
     UNAVAILABLE,
     answer,
     commanding,
+    contacts,
     editing,
     getting,
     problem,
@@ -37,7 +39,9 @@ from frontdesk.web.describing import (
 # Every document of these modules is described: one that is added there needs no second mention.
 _ANSWERS = tuple(
     model
-    for name, model in (vars(documents) | vars(desk_documents) | vars(reply_documents)).items()
+    for name, model in (
+        vars(documents) | vars(desk_documents) | vars(reply_documents) | vars(contact_documents)
+    ).items()
     if name.endswith("Document") and isinstance(model, type) and issubclass(model, BaseModel)
 )
 
@@ -55,6 +59,9 @@ def document() -> dict[str, Any]:
             (PairingDraft, "validation"),
             (ConversationDraft, "validation"),
             (AcceptDraft, "validation"),
+            (ContactChanges, "validation"),
+            (MergeDraft, "validation"),
+            (UnmergeDraft, "validation"),
             (PersonDraft, "validation"),
             (PersonChanges, "validation"),
             (BotChanges, "validation"),
@@ -202,6 +209,7 @@ def document() -> dict[str, Any]:
             },
             "/conversations/{id}/messages": {"post": writing},
             **replies(identifier, secured),
+            **contacts(identifier, secured),
             **webhooks(identifier, secured),
             "/tasks": {
                 **getting(

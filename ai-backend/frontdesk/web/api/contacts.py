@@ -1,0 +1,125 @@
+"""Contacts: who writes, what is known of them, and which of them are one."""
+
+from typing import Annotated
+
+from aiohttp import web
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from frontdesk.domain.errors import FieldProblem, InvalidInputError, NotFoundError
+from frontdesk.domain.profiles import LONGEST_VALUE, parsed_fields
+from frontdesk.store import merging, profiles
+from frontdesk.web.api.bodies import MAX_ID, read_body, read_document, whole_number
+from frontdesk.web.contact_documents import ContactsDocument, contact_of
+from frontdesk.web.desk import DESK, Desk
+
+DEFAULT_LIMIT = 50
+MAX_LIMIT = 200
+LONGEST_QUERY = 100
+
+Value = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=LONGEST_VALUE)]
+
+
+class ContactChanges(BaseModel):
+    """The body of ``PATCH /contacts/{id}``."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    fields: dict[str, Value | None] = Field(
+        max_length=50, description="Field → what you know; null forgets it. Messages never overwrite it"
+    )
+
+
+class MergeDraft(BaseModel):
+    """The body of ``POST /contacts/{id}/merge``."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    contact_id: int = Field(ge=1, le=MAX_ID, description="The contact that goes on as this one")
+
+
+class UnmergeDraft(BaseModel):
+    """The body of ``POST /contacts/{id}/unmerge``."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    merge_id: int = Field(ge=1, le=2**31 - 1)
+
+
+async def all_contacts(request: web.Request) -> web.Response:
+    """``GET /contacts?q=&before=&limit=``: by a part of a name, a number or something that is known."""
+    desk = request.app[DESK]
+    desk.gate.check_person(request)
+    query = request.query
+    limit = whole_number("limit", query.get("limit"), default=DEFAULT_LIMIT, least=1, most=MAX_LIMIT)
+    before = whole_number("before", query.get("before"), default=MAX_ID, least=1, most=MAX_ID)
+    text = query.get("q", "").strip()
+    if len(text) > LONGEST_QUERY or "\0" in text or any("\ud800" <= character <= "\udfff" for character in text):
+        problem = FieldProblem(pointer="q", detail=f"must be at most {LONGEST_QUERY} characters of text")
+        raise InvalidInputError("the query does not fit", (problem,))
+    found = await profiles.find(desk.database, text=text or None, before=before, limit=limit)
+    wanted = _wanted(desk)
+    document = ContactsDocument(contacts=[contact_of(contact, wanted) for contact in found])
+    return web.json_response(text=document.model_dump_json())
+
+
+async def one(request: web.Request) -> web.Response:
+    """``GET /contacts/{id}``."""
+    desk = request.app[DESK]
+    desk.gate.check_person(request)
+    return await _shown(desk, _number(request))
+
+
+async def change(request: web.Request) -> web.Response:
+    """``PATCH /contacts/{id}``: what a person knows."""
+    desk = request.app[DESK]
+    desk.gate.check_token(request)
+    draft = read_document(ContactChanges, await read_body(request))
+    known = _wanted(desk)
+    unknown = sorted(set(draft.fields) - set(known))
+    if unknown:
+        problem = FieldProblem(pointer="/fields", detail=f"must be among {', '.join(known)} (PROFILE_FIELDS)")
+        raise InvalidInputError("the body does not fit the contract", (problem,))
+    number = _number(request)
+    await profiles.write(desk.database, number, draft.fields, now=desk.clock())
+    desk.feed.announce()
+    return await _shown(desk, number)
+
+
+async def merge(request: web.Request) -> web.Response:
+    """``POST /contacts/{id}/merge``: another contact goes on as this one."""
+    desk = request.app[DESK]
+    desk.gate.check_token(request)
+    draft = read_document(MergeDraft, await read_body(request))
+    number = _number(request)
+    await merging.merge(desk.database, number, draft.contact_id, now=desk.clock())
+    desk.feed.announce()
+    return await _shown(desk, number)
+
+
+async def unmerge(request: web.Request) -> web.Response:
+    """``POST /contacts/{id}/unmerge``: they are two again."""
+    desk = request.app[DESK]
+    desk.gate.check_token(request)
+    draft = read_document(UnmergeDraft, await read_body(request))
+    number = _number(request)
+    await merging.undo(desk.database, number, draft.merge_id, now=desk.clock())
+    desk.feed.announce()
+    return await _shown(desk, number)
+
+
+def _number(request: web.Request) -> int:
+    number = int(request.match_info["id"])
+    if number > MAX_ID:
+        raise NotFoundError("there is no such contact")
+    return number
+
+
+def _wanted(desk: Desk) -> list[str]:
+    return list(parsed_fields(desk.settings.profile_fields))
+
+
+async def _shown(desk: Desk, number: int) -> web.Response:
+    found = await profiles.fetch(desk.database, number)
+    if found is None:
+        raise NotFoundError("there is no such contact")
+    return web.json_response(text=contact_of(found, _wanted(desk)).model_dump_json())
