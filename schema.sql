@@ -298,6 +298,7 @@ CREATE TABLE dialogues (
 	summarised_up_to BIGINT NOT NULL,
 	memory_id VARBINARY(128),
 	memory_item VARBINARY(128),
+	memory_up_to BIGINT NOT NULL,
 	labels TEXT NOT NULL,
 	PRIMARY KEY (conversation_id),
 	FOREIGN KEY(conversation_id) REFERENCES conversations (id)

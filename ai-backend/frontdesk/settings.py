@@ -197,6 +197,14 @@ class Settings(BaseSettings):
     assign_round_robin: bool = Field(
         default=True, description="What is handed over becomes that of the person who was given one longest ago"
     )
+    memory: Literal["window", "conversations"] = Field(
+        default="window",
+        description="What agents remember: window, the chat as the desk tells it; conversations, one that OpenAI keeps for each contact",
+    )
+    agent_tools: bool = Field(default=True, description="Agents may look up tasks, earlier chats and facts")
+    tools_url: str | None = Field(
+        default=None, description="Where agents reach the backend, if not on this machine at its port"
+    )
     profile_fields: str = Field(
         default=DEFAULT_FIELDS,
         description="What is wanted to be known of contacts, comma-separated, as name or name=meaning",

@@ -130,7 +130,7 @@ async def test_what_is_older_than_it_is_to_be_kept_is_erased(start_desk: DeskFac
     later = timedelta(days=10)
 
     def kept(**days: int) -> privacy.Retention:
-        none = {"messages_days": 0, "files_days": 0, "events_days": 0}
+        none: dict[str, Any] = {"messages_days": 0, "files_days": 0, "events_days": 0}
         return privacy.Retention(database=database, media=media, clock=lambda: datetime.now(UTC) + later, **none | days)
 
     await kept().expire()

@@ -102,7 +102,7 @@ async def running_desk(
     settings: Settings, *, with_agents: bool = True, clock: Callable[[], datetime] | None = None
 ) -> AsyncIterator[RunningDesk]:
     """Serve backend and agents on free ports until left."""
-    port = free_port()
+    port = settings.backend_port if "backend_port" in settings.model_fields_set else free_port()
     async with AsyncExitStack() as stack:
         database = open_database(settings.store_url)
         await migrate(database)

@@ -5,6 +5,7 @@ the SDK's response models: a call that is wrong there fails here.
 """
 
 import asyncio
+import itertools
 import json
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -68,6 +69,11 @@ class FakeOpenAI:
         }
         self.heard: dict[str, Any] = {"text": "Please call me back tomorrow.", "language": "en"}
         self.seen = {"description": "A bicycle with a bent wheel."}
+        # What the model looks up before it answers: tool and arguments, in order.
+        self.lookups: list[tuple[str, dict[str, Any]]] = []
+        # The conversations that are kept: id → items, the oldest first.
+        self.memories: dict[str, list[dict[str, Any]]] = {}
+        self._ids = itertools.count(1)
         self.refused: set[str] = set()
         self.failure: Callable[[str], web.StreamResponse | None] = lambda _: None
         self.truncated = False
@@ -84,6 +90,10 @@ class FakeOpenAI:
         app = web.Application()
         for path in ADAPTERS:
             app.router.add_post(f"/v1{path}", self._answer)
+        app.router.add_post("/v1/conversations", self._remember)
+        app.router.add_delete("/v1/conversations/{id}", self._forget)
+        app.router.add_get("/v1/conversations/{id}/items", self._remembered)
+        app.router.add_delete("/v1/conversations/{id}/items/{item}", self._unremember)
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
         await runner.setup()
         await web.TCPSite(runner, "127.0.0.1", 0).start()
@@ -165,26 +175,81 @@ class FakeOpenAI:
         return {name: known[name] for name in schema["properties"]}
 
     def _response(self, body: dict[str, Any]) -> Response:
-        text = json.dumps(self._document(body["text"]["format"]["schema"]))
-        text = text[: len(text) // 2] if self.truncated else text
+        memory = body.get("conversation")
+        if memory is not None and memory not in self.memories:
+            raise web.HTTPNotFound
+        number = next(self._ids)
+        output: list[dict[str, Any]]
+        if self.lookups and body.get("tools"):
+            name, arguments = self.lookups.pop(0)
+            call: dict[str, Any] = {
+                "type": "function_call",
+                "id": f"fc_{number}",
+                "call_id": f"call_{number}",
+                "status": "completed",
+            }
+            output = [call | {"name": name, "arguments": json.dumps(arguments)}]
+        else:
+            text = json.dumps(self._document(body["text"]["format"]["schema"]))
+            text = text[: len(text) // 2] if self.truncated else text
+            content: list[dict[str, Any]] = [{"type": "output_text", "text": text, "annotations": []}]
+            output = [
+                {
+                    "type": "message",
+                    "id": f"msg_{number}",
+                    "role": "assistant",
+                    "status": "completed",
+                    "content": content,
+                }
+            ]
+        if memory is not None:
+            told = body["input"] if isinstance(body["input"], list) else [{"role": "user", "content": body["input"]}]
+            self.memories[memory] += [
+                {"type": "message", "status": "completed", "id": f"in_{next(self._ids)}", **item} for item in told
+            ]
+            self.memories[memory] += output
         return Response.model_validate(
             {
-                "id": "resp_1", "object": "response", "created_at": 1.0, "model": body["model"],
+                "id": f"resp_{number}", "object": "response", "created_at": 1.0, "model": body["model"],
                 "status": "incomplete" if self.truncated else "completed",
                 "incomplete_details": {"reason": "max_output_tokens"} if self.truncated else None,
-                "parallel_tool_calls": False, "tool_choice": "auto", "tools": [],
-                "output": [
-                    {
-                        "type": "message", "id": "msg_1", "role": "assistant", "status": "completed",
-                        "content": [{"type": "output_text", "text": text, "annotations": []}],
-                    }
-                ],
+                "parallel_tool_calls": False, "tool_choice": "auto", "tools": [], "output": output,
                 "usage": {
                     "input_tokens": 500, "input_tokens_details": {"cached_tokens": 100, "cache_write_tokens": 0},
                     "output_tokens": 80, "output_tokens_details": {"reasoning_tokens": 0}, "total_tokens": 580,
                 },
             }
         )  # fmt: skip
+
+    async def _remember(self, _: web.Request) -> web.Response:
+        memory = f"conv_{next(self._ids)}"
+        self.memories[memory] = []
+        return web.json_response({"id": memory, "object": "conversation", "created_at": 1, "metadata": {}})
+
+    async def _remembered(self, request: web.Request) -> web.Response:
+        items = self.memories[request.match_info["id"]][::-1]
+        assert request.query["order"] == "desc"
+        data = [item for item in items if item["type"] == "message"]
+        found = data[: int(request.query["limit"])]
+        return web.json_response(
+            {
+                "object": "list", "data": found, "has_more": False,
+                "first_id": found[0]["id"] if found else "", "last_id": found[-1]["id"] if found else "",
+            }
+        )  # fmt: skip
+
+    async def _unremember(self, request: web.Request) -> web.Response:
+        memory = request.match_info["id"]
+        self.memories[memory] = [item for item in self.memories[memory] if item["id"] != request.match_info["item"]]
+        return web.json_response({"id": memory, "object": "conversation", "created_at": 1, "metadata": {}})
+
+    async def _forget(self, request: web.Request) -> web.Response:
+        memory = request.match_info["id"]
+        if self.failure("/conversations") is not None:
+            return web.Response(status=500)
+        if self.memories.pop(memory, None) is None:
+            return web.json_response({"error": {"message": "not found"}}, status=404)
+        return web.json_response({"id": memory, "object": "conversation.deleted", "deleted": True})
 
     def _completion(self, body: dict[str, Any]) -> ChatCompletion:
         text = json.dumps(self._document(body["response_format"]["json_schema"]["schema"]))

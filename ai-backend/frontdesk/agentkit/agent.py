@@ -1,9 +1,11 @@
 """One agent: its manifest, its prompt, and its own code where a prompt is not enough."""
 
 import importlib.util
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import structlog
 
@@ -11,9 +13,11 @@ from frontdesk.agentkit.answering import answer_by_rules
 from frontdesk.config.manifests import load_manifest
 from frontdesk.domain.agents import AgentReply, AgentRequest, Manifest
 from frontdesk.domain.business import Business
-from frontdesk.domain.errors import AnalyserError, ConfigurationError
+from frontdesk.domain.errors import AgentError, AnalyserError, ConfigurationError
 from frontdesk.model.client import ModelClient
 from frontdesk.model.drafting import draft
+from frontdesk.model.structured import UseTool
+from frontdesk.wire.calls import SignedCaller
 
 log = structlog.get_logger(__name__)
 
@@ -22,10 +26,29 @@ RuleAnswer = Callable[[AgentRequest, Business], AgentReply | None]
 
 @dataclass(frozen=True, kw_only=True)
 class Writer:
-    """The model that writes for agents."""
+    """The model that writes for agents, and the way to what they may look up."""
 
     client: ModelClient
     model: str
+    caller: SignedCaller
+
+    def tools_of(self, request: AgentRequest) -> UseTool | None:
+        """What a request gives access to; what cannot be looked up is told to the model, which answers without."""
+        access = request.tools
+        if access is None:
+            return None
+
+        async def use(name: str, arguments: Mapping[str, Any]) -> str:
+            if name not in access.names:
+                return json.dumps({"error": "there is no such tool"})
+            try:
+                found = await self.caller.look_up(f"{access.url}/{name}", arguments, token=access.token)
+            except AgentError as error:
+                log.warning("tool_failed", tool=name, reason=error.detail)
+                found = {"error": "this cannot be looked up now"}
+            return json.dumps(found, ensure_ascii=False)
+
+        return use
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,6 +78,7 @@ class Agent:
                 agent=self.manifest.name,
                 request=request,
                 business=self.business,
+                use_tool=self.writer.tools_of(request),
             )
         except AnalyserError as error:
             log.warning("agent_answers_by_rules", agent=self.manifest.name, reason=error.detail)

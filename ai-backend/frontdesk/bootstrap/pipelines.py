@@ -27,6 +27,7 @@ from frontdesk.desk.customer_commands import CustomerCommands
 from frontdesk.desk.privacy import Retention
 from frontdesk.desk.sending import Sender
 from frontdesk.desk.summarising import Summariser
+from frontdesk.desk.tools import Tools
 from frontdesk.domain.business import Business
 from frontdesk.domain.commands import Commands
 from frontdesk.domain.profiles import parsed_fields
@@ -63,6 +64,7 @@ class Pipeline:
     connectors: Connectors
     completions: Completions
     feed: Feed
+    tools: Tools
     media: MediaFiles
     understander: Understander
     processor: Processor
@@ -109,6 +111,12 @@ async def pipeline(settings: Settings, clock: Clock | None, *, works: bool = Tru
             announce=feed.announce,
             clock=clock,
         )
+        tools = Tools(
+            database=database,
+            business=business,
+            secret=settings.agent_secret,
+            url=settings.tools_url or f"http://127.0.0.1:{settings.backend_port}",
+        )
         media = media_of(settings, database)
         understander = understander_of(settings, client)
         steps = Steps(database, announce=feed.announce, clock=clock)
@@ -122,7 +130,8 @@ async def pipeline(settings: Settings, clock: Clock | None, *, works: bool = Tru
                 lines=settings.reply_lines,
                 business_name=business.name,
                 fields=parsed_fields(settings.profile_fields),
-                tools_for=lambda _, __: None,
+                tools=tools if settings.agent_tools and client is not None else None,
+                memory=client if settings.memory == "conversations" and client is not None else None,
             ),
             commands=commands,
             customer_commands=CustomerCommands(
@@ -130,6 +139,7 @@ async def pipeline(settings: Settings, clock: Clock | None, *, works: bool = Tru
                 commands=commands,
                 business_name=business.name,
                 zone_of=lambda account: calendar_of(account).zone,
+                forget_memory=client.forget_memory if client is not None else None,
             ),
             steps=steps,
             sender=sender,
@@ -180,6 +190,7 @@ async def pipeline(settings: Settings, clock: Clock | None, *, works: bool = Tru
         retention = Retention(
             database=database,
             media=media,
+            memory=client,
             messages_days=settings.retention_days,
             files_days=settings.media_retention_days,
             events_days=settings.events_retention_days,
@@ -213,6 +224,7 @@ async def pipeline(settings: Settings, clock: Clock | None, *, works: bool = Tru
             connectors=connectors,
             completions=completions,
             feed=feed,
+            tools=tools,
             media=media,
             understander=understander,
             processor=processor,

@@ -102,6 +102,7 @@ async def backend(settings: Settings, *, clock: Clock | None = None) -> AsyncIte
             gate=Gate(api_token=settings.api_token, accounts=settings.accounts),
             clock=built.clock,
             limits=limits_of(settings),
+            tools=built.tools,
             zone_of=lambda account: built.business.calendar_of(account or "").zone,
             business_name=built.business.name,
         )
@@ -132,10 +133,10 @@ async def agent_services(
         client = model_client_of(settings)
         if client is not None:
             stack.push_async_callback(client.close)
-        writer = Writer(client=client, model=settings.agent_model) if client is not None else None
         # The hub's patience is shorter than the backend's with the hub, so that it can still answer itself.
         caller = SignedCaller(secret=settings.agent_secret, timeout_s=settings.agent_timeout_s / 2, attempts=1)
         stack.push_async_callback(caller.close)
+        writer = Writer(client=client, model=settings.agent_model, caller=caller) if client is not None else None
         services: list[tuple[Manifest, web.Application]] = []
         for manifest in manifests:
             if names and manifest.name not in names:

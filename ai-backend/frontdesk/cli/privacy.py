@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from frontdesk.bootstrap import media_of, opened
+from frontdesk.bootstrap import media_of, model_client_of, opened
 from frontdesk.desk import privacy
 from frontdesk.domain.contacts import parse_identity
 from frontdesk.settings import load_settings
@@ -50,5 +50,10 @@ async def forget(contact: str, *, yes: bool) -> None:
             click.confirm(
                 f"Erase {name}, with {len(found['webhook_messages'])} messages? This cannot be undone", abort=True
             )
-        messages, files = await privacy.forget(database, media_of(settings, database), identity)
+        client = model_client_of(settings)
+        try:
+            messages, files = await privacy.forget(database, media_of(settings, database), identity, memory=client)
+        finally:
+            if client is not None:
+                await client.close()
     click.echo(f"{messages} messages and {files} files are erased. WhatsApp itself, on phones, still has the chat.")

@@ -4,17 +4,24 @@ The chat before a message is bounded: its newest lines as they are, and a runnin
 in the store.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
+import structlog
+
 from frontdesk.desk.summarising import Summariser
-from frontdesk.domain.agents import Brief, OpenTask, Persona, ToolAccess, Turn
+from frontdesk.desk.tools import Tools
+from frontdesk.domain.agents import Brief, MemoryPlace, OpenTask, Persona, Turn
+from frontdesk.domain.errors import AnalyserError
 from frontdesk.domain.messages import Record
 from frontdesk.domain.profiles import missing_of
 from frontdesk.domain.replies import Dialogue
 from frontdesk.domain.thread import Line, divided
+from frontdesk.model.client import ModelClient
 from frontdesk.store import profiles, tasks, thread
 from frontdesk.store.database import Database
+
+log = structlog.get_logger(__name__)
 
 TASKS_TOLD = 10
 MOST_LINES = 200
@@ -30,7 +37,7 @@ class Briefer:
     """Gathers briefs.
 
     ``lines`` of the chat are told as they are; ``fields`` are what is wanted to be known of contacts, with what each means;
-    ``tools_for`` gives access to more.
+    ``tools`` give access to more; ``memory`` is the provider that keeps conversations, where it is to.
     """
 
     def __init__(
@@ -41,18 +48,29 @@ class Briefer:
         lines: int,
         business_name: str,
         fields: Mapping[str, str],
-        tools_for: Callable[[int, datetime], ToolAccess | None],
+        tools: Tools | None,
+        memory: ModelClient | None,
     ) -> None:
         self._database = database
         self._summariser = summariser
         self._lines = lines
         self.fields = fields
-        self._tools_for = tools_for
+        self._tools = tools
+        self._memory = memory
         self.business_name = business_name
 
     async def brief(self, whole: Record, first: Record, dialogue: Dialogue, *, now: datetime) -> Briefing:
         """What is told with the messages from ``first`` on, which are ``whole`` together."""
-        past, changes, summary = await self._past(whole, first, dialogue, now)
+        place = await self._place(dialogue)
+        changes: tuple[tuple[str, object], ...]
+        if place is not None and dialogue.memory_id is not None:
+            # The provider remembers what was said; it has to be told what it did not hear.
+            past: Sequence[Line] = await thread.since(
+                self._database, dialogue.conversation_id, after=dialogue.memory_up_to, before=first.id, limit=MOST_LINES
+            )
+            changes, summary = (), ""
+        else:
+            past, changes, summary = await self._past(whole, first, dialogue, now)
         bot = dialogue.bot
         known = {item.field: item.value for item in await profiles.fields_of(self._database, whole.contact_id)}
         return Briefing(
@@ -70,9 +88,22 @@ class Briefer:
                 model=bot.model,
                 system_prompt=bot.system_prompt,
             ),
-            tools=self._tools_for(dialogue.conversation_id, now),
+            tools=self._tools.access(dialogue.conversation_id, now) if self._tools is not None else None,
+            memory=place,
             changes=changes,
         )
+
+    async def _place(self, dialogue: Dialogue) -> MemoryPlace | None:
+        """The provider's conversation for a chat; none for groups, and none where it cannot be made now."""
+        if self._memory is None or dialogue.is_group or self._memory.style != "responses":
+            return None
+        if dialogue.memory_id is not None:
+            return MemoryPlace(id=dialogue.memory_id, last_item=dialogue.memory_item)
+        try:
+            return MemoryPlace(id=await self._memory.make_memory())
+        except AnalyserError as error:
+            log.warning("memory_away", reason=error.detail)
+            return None
 
     async def _past(
         self, whole: Record, first: Record, dialogue: Dialogue, now: datetime

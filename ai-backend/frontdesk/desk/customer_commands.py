@@ -1,6 +1,6 @@
 """What customers tell the desk itself: what is stored about them, to begin anew, to be left alone, to be forgotten."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -28,7 +28,7 @@ class Done:
 
 
 class CustomerCommands:
-    """Carries out ``commands``."""
+    """Carries out ``commands``. ``forget_memory`` removes a conversation that a model's provider keeps."""
 
     def __init__(
         self,
@@ -37,11 +37,13 @@ class CustomerCommands:
         commands: Commands,
         business_name: str,
         zone_of: Callable[[str], ZoneInfo],
+        forget_memory: Callable[[str], Awaitable[None]] | None = None,
     ) -> None:
         self._database = database
         self._commands = commands
         self._business_name = business_name
         self._zone_of = zone_of
+        self._forget_memory = forget_memory
 
     async def carry_out(self, word: Word, record: Record, dialogue: Dialogue, *, now: datetime) -> Done | None:
         """Carry out a command; None where it is none here, and the message is one as any other."""
@@ -53,8 +55,10 @@ class CustomerCommands:
             case "history":
                 done = Done(text=await self._history(record, dialogue, language))
             case "reset":
+                if dialogue.memory_id is not None and self._forget_memory is not None:
+                    await self._forget_memory(dialogue.memory_id)
                 begun = (("context_after", record.id), ("summary", ""), ("summarised_up_to", record.id))
-                forgotten = (("memory_id", None), ("memory_item", None))
+                forgotten = (("memory_id", None), ("memory_item", None), ("memory_up_to", record.id))
                 done = Done(text=said("reset", language), changes=begun + forgotten)
             case "human":
                 text = said("human", language, business=self._business_name)

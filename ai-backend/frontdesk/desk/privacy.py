@@ -6,8 +6,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from frontdesk.domain.contacts import Identity
-from frontdesk.domain.errors import NotFoundError
+from frontdesk.domain.errors import ConfigurationError, NotFoundError
 from frontdesk.media.files import MediaFiles
+from frontdesk.model.client import ModelClient
 from frontdesk.store import erasure
 from frontdesk.store.database import Database
 
@@ -30,19 +31,33 @@ async def told(database: Database, identity: Identity) -> Everything:
     return found
 
 
-async def forget(database: Database, media: MediaFiles, identity: Identity) -> tuple[int, int]:
+async def forget(
+    database: Database, media: MediaFiles, identity: Identity, *, memory: ModelClient | None = None
+) -> tuple[int, int]:
     """Erase somebody; how many messages and how many files. The rows first: a file without a row is found by nobody.
 
+    ``memory`` is the provider that may keep conversations with them. Those go before everything: where that fails nothing is
+    erased, and it can be tried again.
+
     Raises:
-        NotFoundError: nobody is known by this.
+        NotFoundError: nobody is known by this. ConfigurationError, AnalyserError: the provider keeps something that it cannot be
+        asked to erase.
     """
     contact_id = await erasure.contact_of(database, identity)
     if contact_id is None:
         raise NotFoundError("nobody is known by this number or id")
-    return await _forget(database, media, contact_id)
+    return await _forget(database, media, memory, contact_id)
 
 
-async def _forget(database: Database, media: MediaFiles, contact_id: int) -> tuple[int, int]:
+async def _forget(
+    database: Database, media: MediaFiles, memory: ModelClient | None, contact_id: int
+) -> tuple[int, int]:
+    for memory_id in await erasure.memories_of(database, contact_id):
+        if memory is None:
+            raise ConfigurationError(
+                "the provider keeps conversations with them, and there is no OPENAI_API_KEY to erase them"
+            )
+        await memory.forget_memory(memory_id)
     messages, files = await erasure.forget(database, contact_id)
     return messages, await _remove(database, media, files)
 
@@ -51,11 +66,12 @@ class Retention:
     """Keeps messages, files and events for so many days; 0 keeps them for ever."""
 
     def __init__(
-        self, *, database: Database, media: MediaFiles, messages_days: int, files_days: int, events_days: int,
+        self, *, database: Database, media: MediaFiles, memory: ModelClient | None = None, messages_days: int, files_days: int, events_days: int,
         clock: Callable[[], datetime],
     ) -> None:  # fmt: skip
         self._database = database
         self._media = media
+        self._memory = memory
         self._messages_days = messages_days
         self._files_days = files_days
         self._events_days = events_days
@@ -79,7 +95,7 @@ class Retention:
     async def forget_who_asked(self) -> None:
         """Erase those who asked for it themselves and confirmed it, when the answer to that had time to leave."""
         for contact_id in await erasure.to_forget(self._database, before=self._clock() - ANSWER_LEAVES, limit=AT_ONCE):
-            await _forget(self._database, self._media, contact_id)
+            await _forget(self._database, self._media, self._memory, contact_id)
 
     def _before(self, days: int) -> datetime:
         return self._clock() - timedelta(days=days)

@@ -1,11 +1,12 @@
 """What a message asks to be done, from what its agent proposed or, where none did, from its analysis."""
 
+from datetime import timedelta
 from typing import Any
 
 from pydantic import TypeAdapter
 
 from frontdesk.agentkit.answering import kind_of
-from frontdesk.domain.agents import Action, CreateTask
+from frontdesk.domain.agents import Action, CreateTask, ScheduleFollowUp
 from frontdesk.domain.hours import Calendar
 from frontdesk.domain.messages import Record
 from frontdesk.domain.routing import Route
@@ -36,20 +37,33 @@ def wishes_of(record: Record, route: Route | None, calendar: Calendar) -> tuple[
         )
         return next((item for item in found if item is not None), None)
 
-    proposed = _proposed(route)[:MOST]
-    if proposed:
+    proposed = [item for item in _proposed(route) if isinstance(item, CreateTask)][:MOST]
+    later = tuple(
+        Wish(
+            title=action.reason,
+            text=text or action.reason,
+            type="follow_up",
+            due=Due(at=record.waits_since + timedelta(hours=action.after_hours), is_all_day=False),
+        )
+        for action in _proposed(route)
+        if isinstance(action, ScheduleFollowUp)
+    )[:1]
+    if proposed or later:
         # The only wish of a message has the time that the message names, also where the agent did not say so.
-        return tuple(
-            Wish(
-                title=action.title,
-                text=text,
-                type=action.kind,
-                priority=action.priority,
-                due=due(action.due, text if len(proposed) == 1 else ""),
-                tags=action.tags,
-                updates=action.updates,
+        return (
+            tuple(
+                Wish(
+                    title=action.title,
+                    text=text,
+                    type=action.kind,
+                    priority=action.priority,
+                    due=due(action.due, text if len(proposed) == 1 else ""),
+                    tags=action.tags,
+                    updates=action.updates,
+                )
+                for action in proposed
             )
-            for action in proposed
+            + later
         )
     # A picture without a word says nothing of what is wanted.
     if not analysis.needs_task or not text.strip():
@@ -67,7 +81,7 @@ def wishes_of(record: Record, route: Route | None, calendar: Calendar) -> tuple[
     )
 
 
-def _proposed(route: Route | None) -> list[CreateTask]:
+def _proposed(route: Route | None) -> list[CreateTask | ScheduleFollowUp]:
     actions: Any = (route.response or {}).get("actions", ()) if route is not None else ()
     found = (_actions.validate_python(action) for action in actions)
-    return [action for action in found if isinstance(action, CreateTask)]
+    return [action for action in found if isinstance(action, CreateTask | ScheduleFollowUp)]

@@ -64,6 +64,7 @@ class Dialogue(BaseModel):
     summarised_up_to: int = 0
     memory_id: str | None = Field(default=None, description="The provider's conversation, where it keeps one for us")
     memory_item: str | None = Field(default=None, description="The last item there that we know of")
+    memory_up_to: int = Field(default=0, description="The last message that was told there")
     labels: tuple[str, ...] = ()
     bot: Bot
 

@@ -1,27 +1,27 @@
-"""The one door to a model's provider: three calls, our errors, and what each call took.
+"""The one door to a model's provider: its calls, our errors, and what each call took.
 
-Everything that knows the OpenAI SDK's shapes is in this file and in ``analysers``.
+Everything that knows the OpenAI SDK's shapes is in this file, in ``structured`` and in ``analysers``.
 """
 
 import asyncio
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import Any, Literal
 
 import openai
-from openai import AsyncOpenAI, DefaultAioHttpClient, Omit, omit
+from openai import AsyncOpenAI, DefaultAioHttpClient, omit
 from openai.types import Decision
-from openai.types.chat import ChatCompletionContentPartParam
-from openai.types.decision_create_params import DecisionCreateParams, Question
-from openai.types.responses import ResponseInputItemParam
+from openai.types.decision_create_params import DecisionCreateParams
+from openai.types.decision_create_params import Question as DecisionQuestion
 from pydantic import BaseModel, ValidationError
 
 from frontdesk.domain.errors import AnalyserError, OverBudgetError
 from frontdesk.domain.usage import Usage
 from frontdesk.model.masking import Mask
 from frontdesk.model.prices import UNKNOWN, Price
+from frontdesk.model.structured import MOST_ROUNDS, Answer, Question, UseTool, by_chat, by_responses, headers
 
 Style = Literal["responses", "chat"]
 
@@ -29,43 +29,6 @@ Style = Literal["responses", "chat"]
 CHARACTERS_PER_TOKEN = 2
 LEAST_CHARACTERS = 400
 LISTENING_S = 60
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Question:
-    """What is asked about: a text, and a sound or a picture with it."""
-
-    text: str
-    sound: tuple[str, str] | None
-    picture: str | None
-
-    def for_responses(self) -> str | list[ResponseInputItemParam]:
-        """As the input of Responses, which hears nothing."""
-        if self.picture is None:
-            return self.text
-        return [
-            {
-                "role": "user",
-                "content": [
-                    {"type": "input_text", "text": self.text},
-                    {"type": "input_image", "image_url": self.picture, "detail": "auto"},
-                ],
-            }
-        ]
-
-    def for_chat(self) -> str | list[ChatCompletionContentPartParam]:
-        """As the content of a message of Chat Completions."""
-        if self.sound is None and self.picture is None:
-            return self.text
-        parts: list[ChatCompletionContentPartParam] = [{"type": "text", "text": self.text}]
-        if self.sound is not None:
-            data, form = self.sound
-            parts.append(
-                {"type": "input_audio", "input_audio": {"data": data, "format": "mp3" if form == "mp3" else "wav"}}
-            )
-        if self.picture is not None:
-            parts.append({"type": "image_url", "image_url": {"url": self.picture}})
-        return parts
 
 
 class ModelClient:
@@ -117,7 +80,7 @@ class ModelClient:
         return characters
 
     async def decide(
-        self, *, model: str, instructions: str, transcript: str, questions: list[Question], key: str
+        self, *, model: str, instructions: str, transcript: str, questions: list[DecisionQuestion], key: str
     ) -> tuple[Decision, Usage]:
         """One Decisions call.
 
@@ -137,7 +100,7 @@ class ModelClient:
             async with asyncio.timeout(self._timeout_s):
                 # Not by decisions.create: it walks through every question anew with each call, for as long as all the rest.
                 answer = await self._sdk.post(
-                    "/decisions", cast_to=Decision, body=body, options={"headers": _headers(key)}
+                    "/decisions", cast_to=Decision, body=body, options={"headers": headers(key)}
                 )
             usage = self._usage(
                 # The endpoint's output is free.
@@ -164,7 +127,7 @@ class ModelClient:
                     file=(filename, sound),
                     languages=list(languages) or omit,
                     response_format="json",
-                    extra_headers=_headers(key),
+                    extra_headers=headers(key),
                     timeout=LISTENING_S,
                 )
             taken = answer.usage
@@ -193,71 +156,76 @@ class ModelClient:
         Raises:
             AnalyserError: no answer, a refusal, an answer that was cut off or does not fit the schema.
         """
-        ask = self._by_responses if self.style == "responses" else self._by_chat
+        question = Question(
+            model=model, instructions=instructions, text=text, schema=schema, max_output_tokens=max_output_tokens, key=key,
+            sound=sound, picture=picture,
+        )  # fmt: skip
+        answer, usage = await self.answer(question)
+        return answer.value, usage
+
+    async def answer(self, question: Question, use_tool: UseTool | None = None) -> tuple[Answer, Usage]:
+        """As :meth:`structured`, and with tools and memory where the provider has them.
+
+        Raises:
+            AnalyserError: no answer, a refusal, an answer that was cut off or does not fit the schema.
+        """
         mask = self._mask() if self._mask is not None else None
+        asked = question
         if mask is not None:
-            instructions, text = mask.masked(instructions), mask.masked(text)
+            asked = replace(question, instructions=mask.masked(question.instructions), text=mask.masked(question.text))
+        started = time.monotonic()
         with _Translated():
             # The SDK's own limit is for each attempt, and it sleeps as long as a provider's Retry-After says.
+            async with asyncio.timeout(self._timeout_s * (MOST_ROUNDS if use_tool is not None else 1)):
+                if self.style == "responses":
+                    tool = _masked(use_tool, mask) if use_tool is not None and mask is not None else use_tool
+                    answer = await by_responses(self._sdk, asked, tool)
+                else:
+                    answer = await by_chat(self._sdk, asked)
+            usage = self._usage(question.model, started, *answer.tokens).model_copy(update={"calls": answer.calls})
+            if mask is None:
+                return answer, usage
+            value = question.schema.model_validate(mask.restored(answer.value.model_dump()))
+            return replace(answer, value=value), usage
+
+    async def make_memory(self) -> str:
+        """A new conversation that the provider keeps; its id.
+
+        Raises:
+            AnalyserError: there was none.
+        """
+        with _Translated():
             async with asyncio.timeout(self._timeout_s):
-                question = _Question(text=text, sound=sound, picture=picture)
-                answer, usage = await ask(model, instructions, question, schema, max_output_tokens, key)
-            return answer if mask is None else schema.model_validate(mask.restored(answer.model_dump())), usage
+                return (await self._sdk.conversations.create()).id
 
-    async def _by_responses(
-        self, model: str, instructions: str, question: _Question, schema: type[BaseModel], limit: int, key: str
-    ) -> tuple[BaseModel, Usage]:
-        started = time.monotonic()
-        response = await self._sdk.responses.parse(
-            model=model,
-            instructions=instructions,
-            input=question.for_responses(),
-            text_format=schema,
-            reasoning={"effort": "none"},
-            max_output_tokens=limit,
-            store=False,
-            extra_headers=_headers(key),
-        )
-        if response.status == "incomplete":
-            raise AnalyserError("the answer was cut off")
-        parsed = response.output_parsed
-        if parsed is None:
-            raise AnalyserError("the model refused to answer")
-        taken = response.usage
-        numbers = (
-            (taken.input_tokens, taken.input_tokens_details.cached_tokens, taken.output_tokens) if taken else (0, 0, 0)
-        )
-        return parsed, self._usage(model, started, *numbers)
+    async def tidy_memory(self, memory_id: str, last_item: str | None) -> None:
+        """Remove what a conversation holds after ``last_item``: it is from an answer that was never committed here.
 
-    async def _by_chat(
-        self, model: str, instructions: str, question: _Question, schema: type[BaseModel], limit: int, key: str
-    ) -> tuple[BaseModel, Usage]:
-        started = time.monotonic()
-        is_openai = "api.openai.com" in str(self._sdk.base_url)
-        completion = await self._sdk.chat.completions.create(
-            model=model,
-            messages=[{"role": "system", "content": instructions}, {"role": "user", "content": question.for_chat()}],
-            response_format={
-                "type": "json_schema",
-                "json_schema": {"name": schema.__name__.lower(), "strict": True, "schema": flat_schema(schema)},
-            },
-            # OpenAI refuses the old name, others know only that.
-            max_completion_tokens=limit if is_openai else omit,
-            max_tokens=omit if is_openai else limit,
-            extra_headers=_headers(key),
-        )
-        if not completion.choices:
-            raise AnalyserError("the provider answered without an answer")
-        choice = completion.choices[0]
-        if choice.finish_reason == "length":
-            raise AnalyserError("the answer was cut off")
-        if choice.message.refusal or not choice.message.content:
-            raise AnalyserError("the model refused to answer")
-        parsed = schema.model_validate_json(_unfenced(choice.message.content))
-        taken = completion.usage
-        cached = (taken.prompt_tokens_details and taken.prompt_tokens_details.cached_tokens) or 0 if taken else 0
-        numbers = (taken.prompt_tokens, cached, taken.completion_tokens) if taken else (0, 0, 0)
-        return parsed, self._usage(model, started, *numbers)
+        Raises:
+            AnalyserError: it could not be looked at.
+        """
+        with _Translated():
+            async with asyncio.timeout(self._timeout_s):
+                newer: list[str] = []
+                async for item in self._sdk.conversations.items.list(memory_id, order="desc", limit=20):
+                    if item.id == last_item or item.id is None:
+                        break
+                    newer.append(item.id)
+                for item_id in newer:
+                    await self._sdk.conversations.items.delete(item_id, conversation_id=memory_id)
+
+    async def forget_memory(self, memory_id: str) -> None:
+        """Remove a conversation; one that is not there is fine.
+
+        Raises:
+            AnalyserError: it could not be removed.
+        """
+        with _Translated():
+            async with asyncio.timeout(self._timeout_s):
+                try:
+                    await self._sdk.conversations.delete(memory_id)
+                except openai.NotFoundError:
+                    return
 
     def _price(self, model: str) -> Price:
         return self._prices.get(model, UNKNOWN)
@@ -300,31 +268,6 @@ class _Translated:
                 return
 
 
-def flat_schema(schema: type[BaseModel]) -> dict[str, Any]:
-    """A JSON schema without ``$ref``, with every field required: the subset that all providers know."""
-    document = schema.model_json_schema()
-    definitions = document.pop("$defs", {})
-
-    def inline(node: Any) -> Any:
-        if isinstance(node, list):
-            return [inline(item) for item in node]
-        if not isinstance(node, dict):
-            return node
-        if "$ref" in node:
-            return inline(definitions[node["$ref"].rpartition("/")[2]])
-        result = {name: inline(value) for name, value in node.items() if name not in {"title", "default"}}
-        if result.get("type") == "object" and "properties" in result:
-            result |= {"required": list(result["properties"]), "additionalProperties": False}
-        return result
-
-    flattened: dict[str, Any] = inline(document)
-    return flattened
-
-
-def _headers(key: str) -> dict[str, str | Omit]:
-    return {"Idempotency-Key": key} if key else {}
-
-
 def _retry_after(error: openai.APIStatusError) -> float | None:
     try:
         return float(error.response.headers.get("retry-after", ""))
@@ -332,9 +275,8 @@ def _retry_after(error: openai.APIStatusError) -> float | None:
         return None
 
 
-def _unfenced(text: str) -> str:
-    """Some models wrap JSON in a Markdown fence whatever they are told."""
-    stripped = text.strip()
-    if stripped.startswith("```"):
-        stripped = stripped.strip("`").removeprefix("json")
-    return stripped
+def _masked(use_tool: UseTool, mask: Mask) -> UseTool:
+    async def use(name: str, arguments: Mapping[str, Any]) -> str:
+        return mask.masked(await use_tool(name, mask.restored(dict(arguments))))
+
+    return use

@@ -11,6 +11,7 @@ from frontdesk.domain.agents import (
     AgentRequest,
     CreateTask,
     HandOff,
+    MemoryPlace,
     ScheduleFollowUp,
     Tag,
     UpdateProfile,
@@ -20,7 +21,9 @@ from frontdesk.domain.messages import HistoryItem
 from frontdesk.domain.ports import Subject
 from frontdesk.domain.tasks import TaskType
 from frontdesk.domain.text import shorten
+from frontdesk.domain.tools import TOOLS
 from frontdesk.model.client import ModelClient
+from frontdesk.model.structured import Question, UseTool
 from frontdesk.model.transcript import INSTRUCTIONS, transcript
 
 MAX_OUTPUT_TOKENS = 900
@@ -64,9 +67,16 @@ class Draft(BaseModel):
 
 
 async def draft(
-    client: ModelClient, *, model: str, prompt: str, agent: str, request: AgentRequest, business: Business
+    client: ModelClient,
+    *,
+    model: str,
+    prompt: str,
+    agent: str,
+    request: AgentRequest,
+    business: Business,
+    use_tool: UseTool | None,
 ) -> AgentReply:
-    """Let a model answer for an agent.
+    """Let a model answer for an agent. ``use_tool`` looks up what the request gives access to.
 
     Raises:
         AnalyserError: there was no usable answer.
@@ -90,7 +100,11 @@ async def draft(
         *_profile(request),
         *_open_tasks(request),
     )
-    answer, usage = await client.structured(
+    memory = request.memory if client.style == "responses" else None
+    if memory is not None:
+        # Whoever asked last may have died before the answer was committed: it was never given.
+        await client.tidy_memory(memory.id, memory.last_item)
+    asked = Question(
         model=model,
         instructions="\n\n".join((*told, business.as_prompt())),
         text=transcript(
@@ -99,7 +113,11 @@ async def draft(
         schema=Draft,
         max_output_tokens=MAX_OUTPUT_TOKENS,
         key=f"{request.idempotency_key}-{agent}",
+        tools={name: TOOLS[name] for name in request.tools.names if name in TOOLS} if request.tools else None,
+        memory=memory.id if memory is not None else None,
     )
+    found, usage = await client.answer(asked, use_tool if request.tools is not None else None)
+    answer = found.value
     assert isinstance(answer, Draft)  # noqa: S101 (asked for as such)
     return AgentReply(
         agent=agent,
@@ -111,6 +129,7 @@ async def draft(
         confidence=min(max(answer.confidence, 0.0), 1.0),
         answered_by=model,
         usage=usage,
+        memory=MemoryPlace(id=memory.id, last_item=found.memory_item) if memory is not None else None,
     )
 
 

@@ -165,6 +165,13 @@ class Replier:
             changes=changes,
             learned=learned_from(whole, reply, fields=self._briefer.fields),
         )
+        if reply.memory is not None:
+            place = (
+                ("memory_id", reply.memory.id),
+                ("memory_item", reply.memory.last_item),
+                ("memory_up_to", whole.id),
+            )
+            outcome = replace(outcome, changes=(*outcome.changes, *place))
         labels = tuple(dict.fromkeys((*dialogue.labels, *(item.label for item in reply.actions if item.type == "tag"))))
         if labels != dialogue.labels:
             outcome = replace(outcome, changes=(*outcome.changes, ("labels", labels)))

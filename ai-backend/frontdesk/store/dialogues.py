@@ -17,7 +17,7 @@ from frontdesk.store.reply_tables import bots, dialogues, people, turns
 from frontdesk.store.tables import accounts, conversations, outbox
 
 BLANK: Mapping[str, Any] = {
-    "is_stopped": False, "context_after": 0, "summary": "", "summarised_up_to": 0, "labels": "[]",
+    "is_stopped": False, "context_after": 0, "summary": "", "summarised_up_to": 0, "memory_up_to": 0, "labels": "[]",
 }  # fmt: skip
 
 
@@ -216,6 +216,7 @@ def _dialogue(row: Row[Any]) -> Dialogue:
         summarised_up_to=row.summarised_up_to,
         memory_id=row.memory_id,
         memory_item=row.memory_item,
+        memory_up_to=row.memory_up_to,
         labels=tuple(json.loads(row.labels)),
     )
 

@@ -119,6 +119,18 @@ async def forget(database: Database, contact_id: int) -> tuple[int, list[str]]:
     return await database.write(work)
 
 
+async def memories_of(database: Database, contact_id: int) -> list[str]:
+    """The conversations that a model's provider keeps with a contact."""
+    async with database.read() as connection:
+        own = await _direct(connection, await merging.family(connection, contact_id))
+        rows = await connection.execute(
+            select(dialogues.c.memory_id).where(
+                dialogues.c.conversation_id.in_(own), dialogues.c.memory_id.is_not(None)
+            )
+        )
+        return [str(row.memory_id) for row in rows]
+
+
 async def to_forget(database: Database, *, before: datetime, limit: int) -> list[int]:
     """Contacts who confirmed before a moment that they are to be forgotten."""
     table = dialogues

@@ -52,6 +52,7 @@ dialogues = table(
     Column("summarised_up_to", BigInteger, nullable=False),
     Column("memory_id", Id(128)),
     Column("memory_item", Id(128)),
+    Column("memory_up_to", BigInteger, nullable=False),
     Column("labels", Text, nullable=False),
 )
 

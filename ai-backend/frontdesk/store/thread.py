@@ -10,7 +10,7 @@ from frontdesk.domain.outgoing import ACKNOWLEDGED
 from frontdesk.domain.thread import Line
 from frontdesk.domain.understanding import Understood, together_with
 from frontdesk.store.database import Database
-from frontdesk.store.tables import outbox, understandings, webhook_messages
+from frontdesk.store.tables import conversations, outbox, understandings, webhook_messages
 
 
 async def since(database: Database, conversation_id: int, *, after: int, before: int, limit: int) -> list[Line]:
@@ -55,6 +55,46 @@ async def since(database: Database, conversation_id: int, *, after: int, before:
         for row in received
     ]
     lines += [Line(at=row.sent_at, text=row.content, from_us=True, message_id=None) for row in sent]
+    return sorted(lines, key=lambda line: line.at)[-limit:]
+
+
+async def search(
+    database: Database, *, conversation_id: int, contact_id: int | None, word: str, limit: int
+) -> list[Line]:
+    """The newest lines of a conversation that hold a word, the oldest first.
+
+    With ``contact_id`` those of all direct conversations of that contact. An empty word is in every line.
+    """
+    message, table = webhook_messages, conversations
+    async with database.read() as connection:
+        ids = [conversation_id]
+        if contact_id is not None:
+            rows = await connection.execute(select(table.c.id).where(table.c.contact_id == contact_id))
+            ids = sorted({conversation_id, *(int(row.id) for row in rows)})
+        received = await connection.execute(
+            select(message.c.id, message.c.current_message, message.c.chat_time, message.c.is_from_us)
+            .where(
+                message.c.conversation_id.in_(ids),
+                *([message.c.current_message.contains(word, autoescape=True)] if word else []),
+            )
+            .order_by(message.c.id.desc())
+            .limit(limit)
+        )
+        sent = await connection.execute(
+            select(outbox.c.content, outbox.c.sent_at)
+            .where(
+                outbox.c.conversation_id.in_(ids),
+                outbox.c.state.in_(ACKNOWLEDGED),
+                *([outbox.c.content.contains(word, autoescape=True)] if word else []),
+            )
+            .order_by(outbox.c.id.desc())
+            .limit(limit)
+        )
+        lines = [
+            Line(at=row.chat_time, text=row.current_message, from_us=row.is_from_us, message_id=row.id)
+            for row in received
+        ]
+        lines += [Line(at=row.sent_at, text=row.content, from_us=True) for row in sent]
     return sorted(lines, key=lambda line: line.at)[-limit:]
 
 

@@ -271,3 +271,24 @@ def contacts(identifier: dict[str, Any], secured: dict[str, Any]) -> dict[str, A
         },
         "/contacts/{id}/unmerge": {"post": unmerge},
     }
+
+
+def looking_up(names: list[str]) -> dict[str, Any]:
+    """What agents look up."""
+    document = {"content": {"application/json": {"schema": {"type": "object"}}}}
+    return {
+        "summary": "An agent looks something up in the conversation that it answers, with the token of its request",
+        "parameters": [{"name": "name", "in": "path", "required": True, "schema": {"enum": names}}],
+        "requestBody": {"required": True, **document},
+        "responses": {
+            "200": {"description": "What was found", **document},
+            "400": problem("Not JSON"),
+            "404": problem("There is no such tool"),
+            "413": problem("The body is too large"),
+            "415": problem("The body is not UTF-8"),
+            "422": problem("The arguments do not fit"),
+            **UNAUTHENTICATED,
+            **UNAVAILABLE,
+        },
+        "security": [{"token": []}],
+    }

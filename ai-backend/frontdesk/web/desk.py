@@ -9,6 +9,7 @@ from aiohttp import web
 
 from frontdesk.channels.connector import Connectors
 from frontdesk.desk.sending import Sender
+from frontdesk.desk.tools import Tools
 from frontdesk.domain.ports import Wakeups
 from frontdesk.domain.replies import Limits
 from frontdesk.media.files import MediaFiles
@@ -42,6 +43,7 @@ class Desk:
     gate: Gate
     clock: Callable[[], datetime]
     limits: Limits
+    tools: Tools
     zone_of: Callable[[str | None], ZoneInfo]
     business_name: str
     webhooks_in_hand: int = field(default=0)

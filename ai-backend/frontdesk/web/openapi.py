@@ -9,6 +9,7 @@ from pydantic.json_schema import models_json_schema
 from frontdesk import __version__
 from frontdesk.channels.whatsapp_web import WebhookPayload
 from frontdesk.domain.tasks import TASK_STATES
+from frontdesk.domain.tools import TOOLS
 from frontdesk.web import contact_documents, desk_documents, documents, reply_documents
 from frontdesk.web.api.connections import ConnectionsDocument, PairingDraft
 from frontdesk.web.api.connector import ChangeDraft, SessionDraft
@@ -29,6 +30,7 @@ from frontdesk.web.describing import (
     contacts,
     editing,
     getting,
+    looking_up,
     problem,
     replies,
     request_body,
@@ -264,6 +266,7 @@ def document() -> dict[str, Any]:
                 parameters=[identifier],
                 **secured,
             ),
+            "/tools/{name}": {"post": looking_up(list(TOOLS))},
             "/outbox/acknowledgements": {"post": told},
             "/events": getting(
                 "What happened, later than a number",

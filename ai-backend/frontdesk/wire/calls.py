@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections.abc import Mapping
 from typing import Any
 
 import aiohttp
@@ -52,6 +53,22 @@ class SignedCaller:
         except TimeoutError:
             raise AgentError(f"no answer within {self._timeout_s:g} s") from None
         raise AssertionError("unreachable")
+
+    async def look_up(
+        self, url: str, arguments: Mapping[str, Any], *, token: str, timeout_s: float = 5
+    ) -> dict[str, Any]:
+        """Post arguments to a tool, once, with its token; what it answers.
+
+        Raises:
+            AgentError: no usable answer.
+        """
+        headers = {"authorization": f"Bearer {token}"}
+        try:
+            timeout = aiohttp.ClientTimeout(total=timeout_s)
+            async with self._opened().post(url, json=dict(arguments), headers=headers, timeout=timeout) as response:
+                return await self._read(response)
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise AgentError(f"cannot be reached ({type(error).__name__})") from error
 
     async def get(self, url: str, *, timeout_s: float = 2) -> dict[str, Any]:
         """Read a JSON object that needs no signature.

@@ -60,6 +60,7 @@ def upgrade() -> None:
         sa.Column("summarised_up_to", sa.BigInteger(), nullable=False),
         sa.Column("memory_id", Id(128), nullable=True),
         sa.Column("memory_item", Id(128), nullable=True),
+        sa.Column("memory_up_to", sa.BigInteger(), nullable=False),
         sa.Column("labels", sa.Text(), nullable=False),
         sa.ForeignKeyConstraint(["conversation_id"], ["conversations.id"]),
         sa.PrimaryKeyConstraint("conversation_id"),
