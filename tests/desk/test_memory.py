@@ -50,7 +50,9 @@ async def test_an_agent_looks_things_up_before_it_answers(start_desk: DeskFactor
 
 async def test_a_token_is_good_for_one_conversation_and_for_some_minutes(desk: RunningDesk) -> None:
     """Nothing that an agent is told lets it look into other chats."""
-    ours = (await desk.post(webhook("My bicycle is broken, please repair it"))).document["conversation_id"]
+    ours = (await desk.post(webhook("My bicycle is broken, please repair it by next Friday at 3pm"))).document[
+        "conversation_id"
+    ]
     await desk.post(webhook("My secret is 4711", phone_number="+15550100222"))
     tools, now = desk.backend.desk.tools, datetime.now(UTC)
     token = tools.access(ours, now).token
