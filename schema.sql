@@ -157,6 +157,30 @@ CREATE TABLE webhook_endpoints (
 	PRIMARY KEY (id)
 )ENGINE=InnoDB CHARSET=utf8mb4 COLLATE utf8mb4_bin;
 
+CREATE TABLE alerts (
+	id BIGINT NOT NULL AUTO_INCREMENT,
+	event_number BIGINT NOT NULL,
+	kind VARCHAR(16) NOT NULL,
+	account_id INTEGER NOT NULL,
+	conversation_id BIGINT NOT NULL,
+	person_id INTEGER NOT NULL,
+	channel VARCHAR(16) NOT NULL,
+	channel_key VARBINARY(64) NOT NULL,
+	state VARCHAR(16) NOT NULL,
+	attempts INTEGER NOT NULL,
+	due_at DATETIME(6),
+	error TEXT,
+	created_at DATETIME(6) NOT NULL,
+	changed_at DATETIME(6) NOT NULL,
+	PRIMARY KEY (id),
+	CONSTRAINT uq_alerts_event_number_person_id_channel UNIQUE (event_number, person_id, channel),
+	FOREIGN KEY(account_id) REFERENCES accounts (id)
+)ENGINE=InnoDB CHARSET=utf8mb4 COLLATE utf8mb4_bin;
+
+CREATE INDEX ix_alerts_conversation_id_kind ON alerts (conversation_id, kind);
+
+CREATE INDEX ix_alerts_state_due_at ON alerts (state, due_at);
+
 CREATE TABLE attachments (
 	account_id INTEGER NOT NULL,
 	message_id VARBINARY(255) NOT NULL,
@@ -527,6 +551,19 @@ CREATE INDEX ix_analytics_results_processed_at ON analytics_results (processed_a
 
 CREATE INDEX ix_analytics_results_rerate_due_id ON analytics_results (rerate_due, id);
 
+CREATE TABLE corrections (
+	id BIGINT NOT NULL AUTO_INCREMENT,
+	webhook_message_id BIGINT NOT NULL,
+	field VARBINARY(40) NOT NULL,
+	value TEXT NOT NULL,
+	judged TEXT NOT NULL,
+	person VARCHAR(64),
+	corrected_at DATETIME(6) NOT NULL,
+	PRIMARY KEY (id),
+	CONSTRAINT uq_corrections_webhook_message_id_field UNIQUE (webhook_message_id, field),
+	FOREIGN KEY(webhook_message_id) REFERENCES webhook_messages (id)
+)ENGINE=InnoDB CHARSET=utf8mb4 COLLATE utf8mb4_bin;
+
 CREATE TABLE task_messages (
 	message_id BIGINT NOT NULL,
 	position SMALLINT NOT NULL,
@@ -571,4 +608,4 @@ CREATE TABLE alembic_version (
 	PRIMARY KEY (version_num)
 );
 
-INSERT INTO alembic_version (version_num) VALUES ('0009');
+INSERT INTO alembic_version (version_num) VALUES ('0010');

@@ -228,6 +228,20 @@ class Settings(BaseSettings):
         default=None, pattern="^[A-Z]{2}$", description="Country of numbers without a country code, as TR"
     )
 
+    # Reaching people who are not looking
+    alert_after_s: float = Field(
+        default=60, ge=0, description="How long somebody has to answer a critical message before people are alerted"
+    )
+    smtp_host: str | None = Field(default=None, description="Mail server for alerts by e-mail; unset means none")
+    smtp_port: int = Field(default=587, ge=1, le=65535, description="Its port")
+    smtp_security: Literal["starttls", "tls", "none"] = Field(
+        default="starttls", description="starttls, tls (from the first byte), or none"
+    )
+    smtp_user: str | None = Field(default=None, description="User of the mail server")
+    smtp_password: str | None = Field(default=None, repr=False, description="Its password")
+    smtp_from: str = Field(default="frontdesk@localhost", description="Who alerts are from")
+    public_url: str | None = Field(default=None, description="Address of the page, as people reach it: named in alerts")
+
     # Telling
     failpoints: str = Field(
         default="", description="For tests: place=chance pairs, how often the process ends itself there"

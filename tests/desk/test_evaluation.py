@@ -2,16 +2,23 @@
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
-from tests.support.desk import RunningDesk, webhook
+from aiohttp import web
+from tests.support.desk import DeskFactory, RunningDesk, webhook
+from tests.support.openai_server import FakeOpenAI
 
+from frontdesk.bootstrap import EXAMPLE_BUSINESS
+from frontdesk.config.business import load_business
+from frontdesk.desk import correcting
 from frontdesk.desk.evaluation import Case, evaluate, read_cases, replay
 from frontdesk.domain.errors import AnalyserError, InvalidInputError
 from frontdesk.domain.messages import Record
 from frontdesk.domain.ports import Judgement, Subject
 from frontdesk.domain.usage import Usage
 from frontdesk.store import messages
+from frontdesk.triage.rules import RulesAnalyser
 
 CASES = [
     Case(id=str(number), lang=lang, text=text, category=category, sentiment="neutral", urgency=urgency)  # type: ignore[arg-type]
@@ -87,3 +94,47 @@ async def test_a_replay_shows_what_would_be_judged_otherwise(desk: RunningDesk) 
     assert stored is not None
     assert stored.analysis is not None
     assert stored.analysis.category == "sales"
+
+
+async def test_what_people_correct_is_judged_so_from_now_on_and_becomes_a_case(
+    start_desk: DeskFactory, openai: FakeOpenAI
+) -> None:
+    """Priority and deadline follow; no later judgement takes it back; what was let stand is a label, too."""
+    desk: RunningDesk = await start_desk(
+        openai_api_key="sk-test", analyser="decisions", openai_base_url=openai.base_url, rerate_interval_s=0.05
+    )
+    openai.failure = lambda _: web.Response(status=500)
+    number = (await desk.post(webhook("How much is a full service?"))).document["database_id"]
+    before = (await desk.get(f"/messages/{number}")).document
+    headers = {"authorization": f"Bearer {desk.settings.api_token}"}
+
+    async def correct(**values: object) -> tuple[int, Any]:
+        url = f"{desk.url}/messages/{number}/analysis"
+        async with desk.session.patch(url, json=values, headers=headers) as response:
+            return response.status, await response.json(content_type=None)
+
+    status, shown = await correct(urgency_score=9, category="complaint", person="Bo")
+    assert status == 200
+    analysis = shown["analysis"]
+    assert (analysis["urgency_score"], analysis["category"], analysis["priority_level"]) == (9, "complaint", "critical")
+    assert analysis["confidence"]["category"] == 1.0
+    assert shown["response_due_at"] < before["response_due_at"]
+    assert (await correct(category="nonsense"))[0] == 422
+    assert (await correct(language="xx"))[0] == 422
+    assert (await correct())[0] == 422
+    # Judged again by the model: what nobody corrected is the model's, the rest is the person's.
+    openai.failure = lambda _: None
+    record = await messages.fetch(desk.backend.desk.database, number)
+    assert record is not None
+    again = await desk.backend.pipeline.processor._assess_again(record)
+    assert (again.analysis.urgency_score, again.analysis.category, again.analysis.sentiment) == (
+        9,
+        "complaint",
+        "neutral",
+    )
+    assert again.analysis.analyser.startswith("decisions")
+    (case,) = await correcting.cases(desk.backend.desk.database)
+    assert (case.text, case.category, case.urgency, case.lang) == ("How much is a full service?", "complaint", 9, "en")
+    assert [turn.text for turn in case.history] == ["Good morning"]
+    result = await evaluate(RulesAnalyser(load_business(EXAMPLE_BUSINESS)).judge, [case])
+    assert result.accuracies["all"].category == 0

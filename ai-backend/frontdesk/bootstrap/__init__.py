@@ -10,7 +10,7 @@ from frontdesk.bootstrap.parts import (
     model_client_of,
     opened,
 )
-from frontdesk.bootstrap.pipelines import Pipeline
+from frontdesk.bootstrap.pipelines import Pipeline, alerting
 from frontdesk.bootstrap.services import Backend, agent_services, backend, worker
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "Backend",
     "Pipeline",
     "agent_services",
+    "alerting",
     "analyser_name",
     "assessor_of",
     "backend",

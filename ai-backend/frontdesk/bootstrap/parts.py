@@ -16,6 +16,7 @@ from frontdesk.model.analysers import DecisionsAnalyser, chat_analyser, words_an
 from frontdesk.model.client import ModelClient, Style
 from frontdesk.model.masking import Mask
 from frontdesk.model.prices import price_table
+from frontdesk.pipeline.pauses import Patience
 from frontdesk.settings import ROOT, Settings
 from frontdesk.store import changes
 from frontdesk.store.database import Database, open_database
@@ -23,6 +24,7 @@ from frontdesk.triage.assess import Assessor
 from frontdesk.triage.rules import RulesAnalyser
 from frontdesk.understanding.understander import Understander
 from frontdesk.wire.breaker import Breaker
+from frontdesk.wire.mail import Mailer
 
 Clock = Callable[[], datetime]
 
@@ -159,6 +161,25 @@ def understander_of(settings: Settings, client: ModelClient | None) -> Understan
         listens=settings.transcribe_voice,
         looks=settings.describe_images,
         reads=settings.read_documents,
+    )
+
+
+def patience_of(settings: Settings) -> Patience:
+    """How long to wait before something is tried again."""
+    return Patience(base_s=settings.retry_base_s, max_s=settings.retry_max_s, max_attempts=settings.max_attempts)
+
+
+def mailer_of(settings: Settings) -> Mailer | None:
+    """What sends e-mail, or None without a mail server."""
+    if settings.smtp_host is None:
+        return None
+    return Mailer(
+        host=settings.smtp_host,
+        port=settings.smtp_port,
+        user=settings.smtp_user,
+        password=settings.smtp_password,
+        sender=settings.smtp_from,
+        security=settings.smtp_security,
     )
 
 

@@ -14,9 +14,11 @@ from frontdesk.bootstrap.parts import (
     breaker_of,
     business_of,
     limits_of,
+    mailer_of,
     media_of,
     model_client_of,
     opened,
+    patience_of,
     understander_of,
 )
 from frontdesk.channels.connector import Connectors
@@ -32,6 +34,7 @@ from frontdesk.domain.business import Business
 from frontdesk.domain.commands import Commands
 from frontdesk.domain.profiles import parsed_fields
 from frontdesk.media.files import MediaFiles
+from frontdesk.pipeline.alert import Alerter
 from frontdesk.pipeline.completions import Completions
 from frontdesk.pipeline.deliver import Deliverer
 from frontdesk.pipeline.feed import Feed
@@ -99,9 +102,7 @@ async def pipeline(settings: Settings, clock: Clock | None, *, works: bool = Tru
         calendar_of = cache(business.calendar_of)
         completions = Completions()
         feed = Feed(database=database, completions=completions)
-        patience = Patience(
-            base_s=settings.retry_base_s, max_s=settings.retry_max_s, max_attempts=settings.max_attempts
-        )
+        patience = patience_of(settings)
         sender = Sender(
             database=database,
             accounts=settings.accounts.keys(),
@@ -196,7 +197,9 @@ async def pipeline(settings: Settings, clock: Clock | None, *, works: bool = Tru
             events_days=settings.events_retention_days,
             clock=clock,
         )
+        alerter = _alerter(settings, database, connectors, patience, clock)
         driver = Worker(
+            alerter=alerter,
             teller=teller,
             sender=sender,
             retention=retention,
@@ -230,6 +233,32 @@ async def pipeline(settings: Settings, clock: Clock | None, *, works: bool = Tru
             processor=processor,
             worker=driver,
         )
+
+
+@asynccontextmanager
+async def alerting(settings: Settings, database: Database) -> AsyncIterator[Alerter]:
+    """What reaches people, by itself."""
+    connectors = Connectors(settings.connector_urls, token=settings.connector_token)
+    try:
+        yield _alerter(settings, database, connectors, patience_of(settings), database.now)
+    finally:
+        await connectors.close()
+
+
+def _alerter(
+    settings: Settings, database: Database, connectors: Connectors, patience: Patience, clock: Clock
+) -> Alerter:
+    calendar_of = business_of(settings).calendar_of
+    return Alerter(
+        database=database,
+        channel=connectors,
+        mailer=mailer_of(settings),
+        zone_of=lambda account: calendar_of(account).zone,
+        patience=patience,
+        after=timedelta(seconds=settings.alert_after_s),
+        page=settings.public_url,
+        clock=clock,
+    )
 
 
 @asynccontextmanager

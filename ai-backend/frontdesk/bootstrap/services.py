@@ -104,6 +104,7 @@ async def backend(settings: Settings, *, clock: Clock | None = None) -> AsyncIte
             limits=limits_of(settings),
             tools=built.tools,
             zone_of=lambda account: built.business.calendar_of(account or "").zone,
+            calendar_of=built.business.calendar_of,
             business_name=built.business.name,
         )
         if settings.embedded_worker:

@@ -11,6 +11,7 @@ import click
 
 from frontdesk.bootstrap import EXAMPLE_BUSINESS, assessor_of, business_of, model_client_of, opened
 from frontdesk.config.business import load_business
+from frontdesk.desk import correcting
 from frontdesk.desk.evaluation import MEASURES, RATED, Accuracy, Judge, Result, read_cases, replay
 from frontdesk.desk.evaluation import evaluate as evaluate_judge
 from frontdesk.domain.business import Business
@@ -42,13 +43,22 @@ MOST_CONFUSED = 3
     help="“model”: as your settings say.",
 )
 @click.option("--against", type=click.Choice(ANALYSERS), help="Another one, side by side.")
-async def evaluate(file: Path, *, analyser: str, against: str | None) -> None:
+@click.option("--from-corrections", is_flag=True, help="Judge the messages that people corrected, in place of FILE.")
+async def evaluate(file: Path, *, analyser: str, against: str | None, from_corrections: bool) -> None:
     """Print how well an analyser judges the labelled messages in FILE (default: the held-out half), as Markdown.
 
     FILE has one JSON object a line: lang, text, category, sentiment, urgency, and history where it matters.
     """
-    cases = read_cases(file)
-    business = load_business(EXAMPLE_BUSINESS)
+    if from_corrections:
+        settings = load_settings()
+        async with opened(settings) as database:
+            cases = await correcting.cases(database)
+        if not cases:
+            raise InvalidInputError("nobody has corrected a judgement yet: PATCH /messages/{id}/analysis does")
+        business = business_of(settings)
+    else:
+        cases = read_cases(file)
+        business = load_business(EXAMPLE_BUSINESS)
     names = [analyser, *([against] if against else [])]
     results: list[Result] = []
     for name in names:

@@ -1,12 +1,13 @@
 """``frontdesk people``, ``drafts`` and ``mode``: who answers, and what waits to be sent."""
 
+import uuid
 from typing import Any, get_args
 
 import click
 
-from frontdesk.bootstrap import opened
+from frontdesk.bootstrap import alerting, opened
 from frontdesk.domain.contacts import normalise_phone
-from frontdesk.domain.errors import InvalidInputError, NotFoundError
+from frontdesk.domain.errors import ChannelError, InvalidInputError, NotFoundError
 from frontdesk.domain.people import QUIET_PATTERN, AlertChannel, Person
 from frontdesk.domain.replies import Bot, ReplyMode
 from frontdesk.domain.text import shorten
@@ -91,6 +92,30 @@ async def remove(name: str) -> None:
     async with opened(load_settings()) as database:
         await people_store.remove(database, (await _named(database, name)).id)
     click.echo(f"{name} does not answer any more.")
+
+
+@people.command()
+@click.argument("name")
+@click.option("--account", default=MAIN_ACCOUNT, show_default=True, help="Whose WhatsApp it is sent by.")
+async def test(name: str, *, account: str) -> int:
+    """Send NAME a test alert by each of their ways, now."""
+    settings = load_settings()
+    failed = 0
+    async with opened(settings) as database, alerting(settings, database) as alerter:
+        person = await _named(database, name)
+        for channel in person.alerts:
+            try:
+                await alerter.tell(
+                    person, channel, "Test alert", "This is how you are told when somebody waits.", account=account,
+                    account_id=0, key=uuid.uuid4().hex, is_unsure=False, now=database.now(),
+                )  # fmt: skip
+                click.echo(f"{channel}: sent")
+            except ChannelError as error:
+                failed += 1
+                click.echo(f"{channel}: {error.detail}")
+        if not person.alerts:
+            click.echo(f"{person.name} is reached in no way: frontdesk people edit {person.name} --alert email")
+    return 1 if failed else 0
 
 
 @click.group()

@@ -19,12 +19,13 @@ from frontdesk.pipeline.hear import Hearer
 from frontdesk.pipeline.pauses import Patience
 from frontdesk.pipeline.reply import Replier
 from frontdesk.pipeline.steps import Steps
-from frontdesk.store import changes, messages, understandings
+from frontdesk.store import changes, corrections, messages, understandings
 from frontdesk.store.conversations import Claim
 from frontdesk.store.database import Database
 from frontdesk.store.messages import Judged
 from frontdesk.store.progress import Analysed, Deferred, Failed, Released
 from frontdesk.triage.assess import Assessment, Assessor
+from frontdesk.triage.policy import corrected
 
 log = structlog.get_logger(__name__)
 
@@ -140,7 +141,7 @@ class Processor:
         record = await messages.fetch(self._database, number) if number is not None else None
         if record is None:
             return await self._hearer.hear_late()
-        assessment = await self._assess(record)
+        assessment = await self._assess_again(record)
         await messages.replace_analysis(self._database, record, self._judgement(record, assessment), now=self._clock())
         await understandings.judged(self._database, record.account_id, record.message.message_id)
         telemetry.assessed(assessment.analysis.analyser, assessment.usage)
@@ -153,7 +154,7 @@ class Processor:
         record = await messages.fetch(self._database, found[0]) if found else None
         if found is None or record is None:
             return False
-        assessment = await self._assess(record)
+        assessment = await self._assess_again(record)
         await messages.replace_analysis(self._database, record, self._judgement(record, assessment), now=self._clock())
         await changes.judged(self._database, *found)
         telemetry.assessed(assessment.analysis.analyser, assessment.usage)
@@ -168,7 +169,7 @@ class Processor:
         record = await messages.fetch(self._database, found[0]) if found else None
         if record is None:
             return False
-        assessment = await self._assess(record)
+        assessment = await self._assess_again(record)
         if assessment.degraded_reason:
             if self._assessor.is_away:
                 # The provider is still away; that says nothing about this message.
@@ -212,6 +213,13 @@ class Processor:
         )
         settled = {"state": "settling", "due_at": settles_at} if settles_at else {}
         return record.model_copy(update={"analysis": analysis, **settled})
+
+    async def _assess_again(self, record: Record) -> Assessment:
+        """As at first, but for what a person has corrected since."""
+        assessment = await self._assess(record)
+        said = await corrections.of_message(self._database, record.id)
+        analysis = corrected(assessment.analysis, said, is_important=record.is_important)
+        return assessment.model_copy(update={"analysis": analysis})
 
     async def _assess(self, record: Record) -> Assessment:
         subject = Subject.of(record.spoken, key=f"message-{record.key}")

@@ -15,6 +15,7 @@ from frontdesk.desk.sending import Sender
 from frontdesk.domain.errors import LeaseLostError, UnavailableError
 from frontdesk.domain.routing import Rule
 from frontdesk.failpoints import failpoint
+from frontdesk.pipeline.alert import Alerter
 from frontdesk.pipeline.deliver import Deliverer
 from frontdesk.pipeline.process import Processor
 from frontdesk.store import conversations, directory, duties, messages, stats, waits
@@ -30,6 +31,7 @@ MOST_IN_A_ROW = 60
 GATHER_S = 0.01
 DEADLINES_S = 5
 LATE_S = 2
+ALERT_S = 5
 TELL_S = 1
 EXPIRE_S = 3600
 RULES_S = 1
@@ -54,6 +56,7 @@ class Worker:
         rerate_interval_s: float,
         rerate_per_minute: float,
         teller: Teller,
+        alerter: Alerter,
         sender: Sender,
         retention: Retention,
         announce: Callable[[], None],
@@ -61,6 +64,7 @@ class Worker:
     ) -> None:
         self._database = database
         self._teller = teller
+        self._alerter = alerter
         self._sender = sender
         self._retention = retention
         self._announce = announce
@@ -105,7 +109,7 @@ class Worker:
             jobs = [
                 group.create_task(job)
                 for job in (
-                    self._rerate_regularly(), self._roll_up_regularly(), self._watch_deadlines(), self._hear_late(), self._tell(), self._expire_regularly(), self._send()
+                    self._rerate_regularly(), self._roll_up_regularly(), self._watch_deadlines(), self._hear_late(), self._alert_regularly(), self._tell(), self._expire_regularly(), self._send()
                 )
             ]  # fmt: skip
             holding = group.create_task(self._hold())
@@ -307,6 +311,18 @@ class Worker:
             with _logged("hear"):
                 while not self._stopped.is_set() and await self._processor.hear_late():
                     self._announce()
+
+    async def _alert_regularly(self) -> None:
+        """One process at a time reaches people who are not looking."""
+
+        async def alert(until: datetime) -> None:
+            while not self._stopped.is_set() and self._clock() < until and await self._alerter.alert():
+                self._announce()
+
+        while not await _happens(self._stopped, within_s=ALERT_S):
+            with _logged("alert"):
+                if await self._alerter.has_work():
+                    await self._if_ours("alert", alert, pause_s=0)
 
     async def _tell(self) -> None:
         """Tell others what happens, within a second."""

@@ -114,3 +114,16 @@ webhook_dead_letters = table(
     Column("reason", Text, nullable=False),
     Column("created_at", Moment, nullable=False),
 )
+
+# What people say of a judgement: the value that is right, and the one that was judged. Later judgements leave it alone.
+corrections = table(
+    "corrections",
+    Column("id", BigId, primary_key=True),
+    Column("webhook_message_id", BigId, ForeignKey(webhook_messages.c.id), nullable=False),
+    Column("field", Id(40), nullable=False),
+    Column("value", Text, nullable=False),
+    Column("judged", Text, nullable=False),
+    Column("person", String(64)),
+    Column("corrected_at", Moment, nullable=False),
+    UniqueConstraint("webhook_message_id", "field"),
+)

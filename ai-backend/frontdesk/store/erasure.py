@@ -15,9 +15,9 @@ from frontdesk.domain.outgoing import OPEN_STATES
 from frontdesk.store import merging, waits
 from frontdesk.store.contact_tables import contact_fields, contact_merges
 from frontdesk.store.database import Database
-from frontdesk.store.desk_tables import episodes, task_messages, tasks
+from frontdesk.store.desk_tables import corrections, episodes, task_messages, tasks
 from frontdesk.store.desk_tables import waits as wait_table
-from frontdesk.store.reply_tables import dialogues, turns
+from frontdesk.store.reply_tables import alerts, dialogues, turns
 from frontdesk.store.tables import (
     agent_routing,
     analytics_results,
@@ -72,6 +72,7 @@ async def everything_about(database: Database, contact_id: int) -> dict[str, lis
             (message_history, message_history.c.conversation_id.in_(own)),
             (analytics_results, analytics_results.c.webhook_message_id.in_(ids)),
             (agent_routing, agent_routing.c.webhook_message_id.in_(ids)),
+            (corrections, corrections.c.webhook_message_id.in_(ids)),
             (message_changes, message_changes.c.message_id.in_(names)),
             (attachments, attachments.c.message_id.in_(names)),
             (understandings, understandings.c.message_id.in_(names)),
@@ -81,6 +82,7 @@ async def everything_about(database: Database, contact_id: int) -> dict[str, lis
             (episodes, episodes.c.conversation_id.in_(own)),
             (turns, turns.c.conversation_id.in_(own)),
             (dialogues, dialogues.c.conversation_id.in_(own)),
+            (alerts, alerts.c.conversation_id.in_(own)),
         )
         found: dict[str, list[dict[str, Any]]] = {"contacts": [dict(known)]}
         for table, condition in wanted:
@@ -103,7 +105,7 @@ async def forget(database: Database, contact_id: int) -> tuple[int, list[str]]:
         )
         files = await _erase_what_belongs_to(connection, [*in_own, *elsewhere])
         await _erase_words(connection, ids_of, elsewhere)
-        for table in (tasks, wait_table, episodes, turns, dialogues, outbox):
+        for table in (tasks, wait_table, episodes, turns, dialogues, alerts, outbox):
             for part in _parts(own):
                 await connection.execute(delete(table).where(table.c.conversation_id.in_(part)))
         for part in _parts(in_own):
@@ -245,7 +247,7 @@ async def _erase_what_belongs_to(connection: AsyncConnection, message_ids: Seque
         await connection.execute(
             delete(wait_table).where(or_(wait_table.c.message_id.in_(part), wait_table.c.first_message_id.in_(part)))
         )
-        for table in (agent_routing, analytics_results):
+        for table in (agent_routing, analytics_results, corrections):
             await connection.execute(delete(table).where(table.c.webhook_message_id.in_(part)))
         # What was drafted quotes them.
         await connection.execute(delete(turns).where(turns.c.last_message_id.in_(part)))

@@ -77,3 +77,27 @@ turns = table(
     Index("ix_turns_conversation_id_state", "conversation_id", "state"),
     Index("ix_turns_state_id", "state", "id"),
 )
+
+# People who are not looking are reached. Of one event each person is told once by each way.
+alerts = table(
+    "alerts",
+    Column("id", BigId, primary_key=True),
+    Column("event_number", BigInteger, nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("account_id", Integer, ForeignKey(accounts.c.id), nullable=False),
+    # No foreign keys: what was told stays true when its subject is gone.
+    Column("conversation_id", BigInteger, nullable=False),
+    Column("person_id", Integer, nullable=False),
+    Column("channel", String(16), nullable=False),
+    # What names its message to WhatsApp, so that it can be asked about.
+    Column("channel_key", Id(64), nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("due_at", Moment),
+    Column("error", Text),
+    Column("created_at", Moment, nullable=False),
+    Column("changed_at", Moment, nullable=False),
+    UniqueConstraint("event_number", "person_id", "channel"),
+    Index("ix_alerts_state_due_at", "state", "due_at"),
+    Index("ix_alerts_conversation_id_kind", "conversation_id", "kind"),
+)

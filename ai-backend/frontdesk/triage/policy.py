@@ -55,3 +55,20 @@ def conclude(
             "analyser": analyser,
         }
     )
+
+
+def corrected(analysis: Analysis, values: Mapping[str, Any], *, is_important: bool) -> Analysis:
+    """An analysis with what a person says is right: certain, and with the priority that follows from it."""
+    if not values:
+        return analysis
+    urgency = int(values.get("urgency_score", analysis.urgency_score))
+    priority: PriorityLevel = "critical" if is_important else priority_of(urgency)
+    return Analysis.model_validate(
+        {
+            **analysis.model_dump(),
+            **values,
+            "priority_level": priority,
+            "recommended_response_time": _RESPONSE_TIMES[priority],
+            "confidence": {**analysis.confidence, **dict.fromkeys(values, 1.0)},
+        }
+    )

@@ -292,3 +292,12 @@ def looking_up(names: list[str]) -> dict[str, Any]:
         },
         "security": [{"token": []}],
     }
+
+
+def correcting(identifier: dict[str, Any], secured: dict[str, Any]) -> dict[str, Any]:
+    """How a person corrects a judgement."""
+    document = editing(
+        "Say how it should have been judged", "AnalysisCorrection", documents.MessageDocument, secured, identifier
+    )
+    document["responses"] |= {"409": problem("It is not judged yet")}
+    return document

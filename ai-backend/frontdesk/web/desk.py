@@ -10,6 +10,7 @@ from aiohttp import web
 from frontdesk.channels.connector import Connectors
 from frontdesk.desk.sending import Sender
 from frontdesk.desk.tools import Tools
+from frontdesk.domain.hours import Calendar
 from frontdesk.domain.ports import Wakeups
 from frontdesk.domain.replies import Limits
 from frontdesk.media.files import MediaFiles
@@ -45,6 +46,7 @@ class Desk:
     limits: Limits
     tools: Tools
     zone_of: Callable[[str | None], ZoneInfo]
+    calendar_of: Callable[[str], Calendar]
     business_name: str
     webhooks_in_hand: int = field(default=0)
     is_stopping: bool = field(default=False)

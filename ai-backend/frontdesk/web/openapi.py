@@ -15,6 +15,7 @@ from frontdesk.web.api.connections import ConnectionsDocument, PairingDraft
 from frontdesk.web.api.connector import ChangeDraft, SessionDraft
 from frontdesk.web.api.contacts import ContactChanges, MergeDraft, UnmergeDraft
 from frontdesk.web.api.conversations import ConversationDraft
+from frontdesk.web.api.correcting import AnalysisCorrection
 from frontdesk.web.api.people import BotChanges, PersonChanges, PersonDraft
 from frontdesk.web.api.sending import Acknowledgement, OutgoingMessageDraft
 from frontdesk.web.api.tasks import TaskChanges, TaskDraft
@@ -28,6 +29,7 @@ from frontdesk.web.describing import (
     answer,
     commanding,
     contacts,
+    correcting,
     editing,
     getting,
     looking_up,
@@ -62,6 +64,7 @@ def document() -> dict[str, Any]:
             (ConversationDraft, "validation"),
             (AcceptDraft, "validation"),
             (ContactChanges, "validation"),
+            (AnalysisCorrection, "validation"),
             (MergeDraft, "validation"),
             (UnmergeDraft, "validation"),
             (PersonDraft, "validation"),
@@ -294,6 +297,9 @@ def document() -> dict[str, Any]:
                 parameters=[identifier],
                 **secured,
             ),
+            "/messages/{id}/analysis": {
+                "patch": correcting(identifier, secured),
+            },
             "/webhook/changes": {"post": changed},
             "/connector/status": {"post": stated},
             "/media/{message_id}": {
