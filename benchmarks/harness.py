@@ -81,6 +81,8 @@ async def served(directory: Path, port: int, *command: str, **environment: str) 
     """A process that serves at a port, until left; its process id."""
     base = {
         **{name.upper(): value for name, value in SECRETS.items()},
+        # Messages are measured one by one: a burst would be one answer.
+        "REPLY_SETTLE_S": "0",
         "FRONTDESK_NO_ENV_FILE": "1", "LOG_LEVEL": "error", "BACKEND_PORT": str(port), "VAR_DIR": str(directory / "var"),
         "BUSINESS_FILE": str(ROOT / "business.example.toml"),
     }  # fmt: skip

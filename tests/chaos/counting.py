@@ -42,6 +42,7 @@ def unfinished(storm: Storm) -> int:
         storm.database_url,
         "SELECT (SELECT COUNT(*) FROM webhook_messages WHERE state <> 'processed')"
         " + (SELECT COUNT(*) FROM outbox WHERE state IN ('queued', 'sending'))"
+        " + (SELECT COUNT(*) FROM turns WHERE state = 'chosen')"
         " + (SELECT COUNT(*) FROM conversations WHERE owner IS NOT NULL OR ready_at IS NOT NULL)"
         " + (SELECT COUNT(*) FROM duties WHERE name LIKE 'send:%' AND (owner IS NOT NULL OR ready_at IS NOT NULL))"
         " + (SELECT COUNT(*) FROM events WHERE number IS NULL) AS left_over",
@@ -54,7 +55,7 @@ def count(storm: Storm) -> Count:
     result = Count()
     stored = rows(
         storm.database_url,
-        "SELECT m.id, m.message_id, m.phone_number, m.conversation_id, m.state, r.response, r.success,"
+        "SELECT m.id, m.message_id, m.phone_number, m.conversation_id, m.state, r.response, r.success, r.turn_id,"
         " (SELECT COUNT(*) FROM analytics_results a WHERE a.webhook_message_id = m.id) AS analyses"
         " FROM webhook_messages m LEFT JOIN agent_routing r ON r.webhook_message_id = m.id ORDER BY m.id",
     )
@@ -63,6 +64,7 @@ def count(storm: Storm) -> Count:
     _count_events(stored, events, result)
     _count_agents(storm, stored, result)
     _count_outbox(storm, result)
+    _count_turns(storm, result)
     _count_leftovers(storm, result)
     result.wrongs += storm.wrongs
     result.numbers |= {
@@ -115,14 +117,20 @@ def _count_events(stored: list[dict[str, Any]], events: list[dict[str, Any]], re
 
 def _count_agents(storm: Storm, stored: list[dict[str, Any]], result: Count) -> None:
     answers = set(storm.agent.answers.values())
-    replies = Counter(row["response"] for row in stored)
+    # The messages of a burst have one turn, and its answer.
+    turns = {row["turn_id"]: row["response"] for row in stored}
+    result.expect("messages have no turn", holds=None not in turns)
+    result.expect(
+        "messages of one turn have other answers", holds=all(turns[row["turn_id"]] == row["response"] for row in stored)
+    )
+    replies = Counter(turns.values())
     known = sum(any(f'"{answer}"' in reply for answer in [_reply(reply)] if answer in answers) for reply in replies)
     result.expect(
         "agents' replies were mixed up", holds=known == len(replies) and all(n == 1 for n in replies.values())
     )
     keys = Counter(key.split("-")[1] for key in storm.agent.answers)
     result.expect("a message was given to agents under two keys", holds=all(number == 1 for number in keys.values()))
-    result.numbers["agents' effects"] = len(storm.agent.answers)
+    result.numbers |= {"agents' effects": len(storm.agent.answers), "turns": len(turns)}
 
 
 def _reply(document: str | None) -> str:
@@ -132,14 +140,18 @@ def _reply(document: str | None) -> str:
 def _count_outbox(storm: Storm, result: Count) -> None:
     stored = rows(
         storm.database_url,
-        "SELECT id, conversation_id, idempotency_key, channel_key, recipient, content, state FROM outbox ORDER BY id",
+        "SELECT id, conversation_id, idempotency_key, channel_key, recipient, content, state, is_automatic FROM outbox ORDER BY id",
     )
     by_key = Counter(bytes(row["idempotency_key"]).decode() for row in stored)
     for conversation_id, keys in storm.queued.items():
         for key in keys:
             result.expect(f"outgoing {key} is in the outbox {by_key[key]} times", holds=by_key[key] == 1)
             result.expect(f"outgoing {key} was told under two ids", holds=len(storm.outbox_ids[key]) == 1)
-        wanted = [row["content"] for row in stored if row["conversation_id"] == conversation_id]
+        wanted = [
+            row["content"]
+            for row in stored
+            if row["conversation_id"] == conversation_id and row["state"] != "withdrawn"
+        ]
         recipient = next(
             bytes(row["recipient"]).decode() for row in stored if row["conversation_id"] == conversation_id
         )
@@ -150,8 +162,27 @@ def _count_outbox(storm: Storm, result: Count) -> None:
     for row in stored:
         key = bytes(row["idempotency_key"]).decode()
         number = len(storm.connector.sendings.get(bytes(row["channel_key"]).decode(), []))
-        result.expect(f"outgoing {key} is {row['state']}", holds=row["state"] == "sent")
-        result.expect(f"outgoing {key} was sent {number} times", holds=number == 1)
+        # What the robot had to say is withdrawn where a person wrote first.
+        is_withdrawn = row["state"] == "withdrawn" and row["is_automatic"]
+        result.expect(f"outgoing {key} is {row['state']}", holds=row["state"] == "sent" or is_withdrawn)
+        result.expect(f"outgoing {key} was sent {number} times", holds=number == (0 if is_withdrawn else 1))
+
+
+def _count_turns(storm: Storm, result: Count) -> None:
+    """What was chosen to be sent is in the outbox, once, with its words."""
+    found = rows(
+        storm.database_url,
+        "SELECT t.id, t.kind, t.state, t.content, o.content AS sent, o.id AS outbox_id, o.is_automatic"
+        " FROM turns t LEFT JOIN outbox o ON o.id = t.outbox_id",
+    )
+    queued = [row for row in found if row["state"] == "queued"]
+    result.expect("two turns share a message", holds=len({row["outbox_id"] for row in queued}) == len(queued))
+    for row in queued:
+        result.expect(f"turn {row['id']} has other words in the outbox", holds=row["content"] == row["sent"])
+    of_turns = rows(storm.database_url, "SELECT COUNT(*) AS n FROM outbox WHERE idempotency_key LIKE 'turn-%'")
+    result.expect("messages of turns are in the outbox twice", holds=of_turns[0]["n"] == len(queued))
+    result.expect("nothing was sent by itself", holds=bool(queued))
+    result.numbers["answers by themselves"] = len(queued)
 
 
 def _count_leftovers(storm: Storm, result: Count) -> None:

@@ -42,6 +42,7 @@ class System:
             "CONNECTOR_URL": f"http://127.0.0.1:{self.connector_port}",
             "WA_CHROMIUM_ARGS": phone.browser_arguments,
             "FRONTDESK_NO_ENV_FILE": "1",
+            "REPLY_SETTLE_S": "0",
             **changes,
         }
         self._stack = AsyncExitStack()
@@ -79,6 +80,12 @@ class System:
     async def get(self, path: str) -> Any:
         """A JSON document of the backend."""
         async with self.session.get(self.url + path) as response:
+            return await response.json()
+
+    async def ask(self, method: str, path: str, **body: Any) -> Any:
+        """Change something at the backend; its answer."""
+        async with self.session.request(method, self.url + path, json=body) as response:
+            assert response.ok, await response.text()
             return await response.json()
 
     async def until(self, found: Callable[[], Awaitable[Any]], what: str, *, timeout_s: float = 60) -> Any:

@@ -66,7 +66,12 @@ class Briefer:
         if place is not None and dialogue.memory_id is not None:
             # The provider remembers what was said; it has to be told what it did not hear.
             past: Sequence[Line] = await thread.since(
-                self._database, dialogue.conversation_id, after=dialogue.memory_up_to, before=first.id, limit=MOST_LINES
+                self._database,
+                dialogue.conversation_id,
+                after=dialogue.memory_up_to,
+                before=first.id,
+                until=first.created_at,
+                limit=MOST_LINES,
             )
             changes, summary = (), ""
         else:
@@ -110,7 +115,12 @@ class Briefer:
     ) -> tuple[Sequence[Line], tuple[tuple[str, object], ...], str]:
         after = max(dialogue.context_after, dialogue.summarised_up_to)
         told = await thread.since(
-            self._database, dialogue.conversation_id, after=after, before=first.id, limit=MOST_LINES
+            self._database,
+            dialogue.conversation_id,
+            after=after,
+            before=first.id,
+            until=first.created_at,
+            limit=MOST_LINES,
         )
         older, fresh = divided(told, most=self._lines, now=now)
         if not older:

@@ -93,7 +93,12 @@ class CustomerCommands:
 
     async def _history(self, record: Record, dialogue: Dialogue, language: str) -> str:
         lines = await thread.since(
-            self._database, record.conversation_id, after=dialogue.context_after, before=record.id, limit=LINES
+            self._database,
+            record.conversation_id,
+            after=dialogue.context_after,
+            before=record.id,
+            until=record.created_at,
+            limit=LINES,
         )
         if not lines:
             return said("history_empty", language)

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
-from sqlalchemy import Row, and_, delete, func, insert, or_, select, update
+from sqlalchemy import Row, delete, func, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from frontdesk.domain.contacts import Identity
@@ -69,7 +69,7 @@ class Contact(BaseModel):
 async def fields_of(database: Database, contact_id: int) -> tuple[ProfileField, ...]:
     """What is known of a contact, or of one that went on as it, by name."""
     async with database.read() as connection:
-        return await _fields(connection, await merging.family(connection, contact_id))
+        return await _fields(connection, contact_id)
 
 
 async def learn(connection: AsyncConnection, learned: Sequence[Learned], *, now: datetime) -> None:
@@ -77,13 +77,20 @@ async def learn(connection: AsyncConnection, learned: Sequence[Learned], *, now:
 
     What a person typed stays; what is less sure than what is known changes nothing.
     """
+    if not learned:
+        return
     table = contact_fields
-    for item in sorted(learned, key=lambda item: (item.contact_id, item.field)):
-        mine = and_(table.c.contact_id == item.contact_id, table.c.field == item.field)
-        known = (await connection.execute(select(table).where(mine))).first()
-        if known is not None and (known.source == PERSON or known.confidence > item.confidence):
+    rows = await connection.execute(
+        select(table).where(table.c.contact_id.in_(sorted({item.contact_id for item in learned})))
+    )
+    known = {(int(row.contact_id), str(row.field)): row for row in rows}
+    new: dict[tuple[int, str], dict[str, Any]] = {}
+    for item in sorted(learned, key=lambda item: (item.contact_id, item.field, item.confidence)):
+        key = item.contact_id, item.field
+        row = known.get(key)
+        if row is not None and (row.source == PERSON or row.confidence > item.confidence):
             continue
-        if known is not None and known.value == item.value and known.confidence == item.confidence:
+        if row is not None and row.value == item.value and row.confidence == item.confidence:
             continue
         values = {
             "value": item.value,
@@ -92,10 +99,13 @@ async def learn(connection: AsyncConnection, learned: Sequence[Learned], *, now:
             "confidence": item.confidence,
             "changed_at": now,
         }
-        if known is None:
-            await connection.execute(insert(table).values(contact_id=item.contact_id, field=item.field, **values))
+        if row is None:
+            new[key] = {"contact_id": item.contact_id, "field": item.field, **values}
         else:
-            await connection.execute(update(table).where(mine).values(**values))
+            mine = table.c.contact_id == item.contact_id, table.c.field == item.field
+            await connection.execute(update(table).where(*mine).values(**values))
+    if new:
+        await connection.execute(insert(table), list(new.values()))
 
 
 async def write(database: Database, contact_id: int, values: Mapping[str, str | None], *, now: datetime) -> None:
@@ -138,7 +148,7 @@ async def fetch(database: Database, contact_id: int) -> Contact | None:
         base = Contact(
             **_plain(row),
             identities=(await _identities(connection, [contact_id])).get(contact_id, ()),
-            fields=await _fields(connection, ids),
+            fields=await _fields(connection, contact_id),
             merges=tuple(
                 Merge(merge_id=item.id, contact_id=item.merged_id, source=item.source, merged_at=item.merged_at)
                 for item in merges
@@ -191,15 +201,17 @@ async def _identities(connection: AsyncConnection, ids: Sequence[int]) -> dict[i
     return {contact_id: tuple(items) for contact_id, items in found.items()}
 
 
-async def _fields(connection: AsyncConnection, ids: Sequence[int]) -> tuple[ProfileField, ...]:
+async def _fields(connection: AsyncConnection, contact_id: int) -> tuple[ProfileField, ...]:
     table = contact_fields
-    rows = (await connection.execute(select(table).where(table.c.contact_id.in_(ids)))).all()
+    went_on = select(contacts.c.id).where(contacts.c.merged_into == contact_id)
+    theirs = or_(table.c.contact_id == contact_id, table.c.contact_id.in_(went_on))
+    rows = (await connection.execute(select(table).where(theirs))).all()
     best: dict[str, Row[Any]] = {}
     for row in rows:
         # What a person typed is certain, and what is the contact's own before what another one brought.
-        rank = (row.source == PERSON, row.contact_id == ids[0], row.confidence)
+        rank = (row.source == PERSON, row.contact_id == contact_id, row.confidence)
         known = best.get(row.field)
-        if known is None or rank > (known.source == PERSON, known.contact_id == ids[0], known.confidence):
+        if known is None or rank > (known.source == PERSON, known.contact_id == contact_id, known.confidence):
             best[row.field] = row
     return tuple(
         ProfileField(

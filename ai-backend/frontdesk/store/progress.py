@@ -272,6 +272,7 @@ def _ended_turn(step: Routed | Failed) -> Ended:
         first_message_id=step.records[0].id,
         last_message_id=step.record.id,
         outcome=step.outcome,
+        may_be_answered=step.record.route is not None,
     )
 
 

@@ -3,8 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import and_, select
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import and_, literal, null, select, true, union_all
 
 from frontdesk.domain.outgoing import ACKNOWLEDGED
 from frontdesk.domain.thread import Line
@@ -13,48 +12,53 @@ from frontdesk.store.database import Database
 from frontdesk.store.tables import conversations, outbox, understandings, webhook_messages
 
 
-async def since(database: Database, conversation_id: int, *, after: int, before: int, limit: int) -> list[Line]:
-    """The newest lines of a thread between two received messages, both excluded, the oldest first."""
+async def since(
+    database: Database, conversation_id: int, *, after: int, before: int, until: datetime, limit: int
+) -> list[Line]:
+    """The newest lines of a thread between two received messages, both excluded, the oldest first.
+
+    ``until`` is when the second one was accepted.
+    """
     message, heard = webhook_messages, understandings
+    received = (
+        select(
+            message.c.id, message.c.current_message.label("content"), message.c.message_type.label("type"), message.c.chat_time,
+            message.c.created_at, message.c.is_from_us, heard.c.kind, heard.c.status, heard.c.content.label("heard"),
+        )
+        .outerjoin(heard, and_(heard.c.account_id == message.c.account_id, heard.c.message_id == message.c.message_id))
+        .where(message.c.conversation_id == conversation_id, message.c.id > after, message.c.id < before)
+        .order_by(message.c.id.desc())
+        .limit(limit)
+    )  # fmt: skip
+    begin = select(message.c.created_at).where(message.c.id == after).scalar_subquery()
+    sent = (
+        select(
+            null().label("id"), outbox.c.content, literal("chat").label("type"), outbox.c.sent_at.label("chat_time"),
+            outbox.c.sent_at.label("created_at"), true().label("is_from_us"), null().label("kind"), null().label("status"),
+            null().label("heard"),
+        )
+        .where(
+            outbox.c.conversation_id == conversation_id,
+            outbox.c.state.in_(ACKNOWLEDGED),
+            outbox.c.sent_at < until,
+            *([outbox.c.sent_at >= begin] if after else []),
+        )
+        .order_by(outbox.c.id.desc())
+        .limit(limit)
+    )  # fmt: skip
+    # Both in one look: this is asked with every turn.
+    both = union_all(select(received.subquery()), select(sent.subquery()))
     async with database.read() as connection:
-        received = (
-            await connection.execute(
-                select(
-                    message.c.id, message.c.current_message, message.c.message_type, message.c.chat_time,
-                    message.c.created_at, message.c.is_from_us, heard.c.kind, heard.c.status, heard.c.content,
-                )
-                .outerjoin(
-                    heard, and_(heard.c.account_id == message.c.account_id, heard.c.message_id == message.c.message_id)
-                )
-                .where(message.c.conversation_id == conversation_id, message.c.id > after, message.c.id < before)
-                .order_by(message.c.id.desc())
-                .limit(limit)
-            )
-        ).all()  # fmt: skip
-        begin, until = await _moment_of(connection, after), await _moment_of(connection, before)
-        sent = (
-            await connection.execute(
-                select(outbox.c.content, outbox.c.sent_at)
-                .where(
-                    outbox.c.conversation_id == conversation_id,
-                    outbox.c.state.in_(ACKNOWLEDGED),
-                    *([outbox.c.sent_at >= begin] if begin else []),
-                    *([outbox.c.sent_at < until] if until else []),
-                )
-                .order_by(outbox.c.id.desc())
-                .limit(limit)
-            )
-        ).all()
+        rows = (await connection.execute(both)).all()
     lines = [
         Line(
             at=min(row.chat_time, row.created_at),
-            text=_text(row) or f"[{row.message_type}]",
-            from_us=row.is_from_us,
+            text=_text(row) or f"[{row.type}]",
+            from_us=bool(row.is_from_us),
             message_id=row.id,
         )
-        for row in received
+        for row in rows
     ]
-    lines += [Line(at=row.sent_at, text=row.content, from_us=True, message_id=None) for row in sent]
     return sorted(lines, key=lambda line: line.at)[-limit:]
 
 
@@ -99,9 +103,5 @@ async def search(
 
 
 def _text(row: Any) -> str:
-    understood = Understood(kind=row.kind, status=row.status, text=row.content) if row.kind else None
-    return together_with(row.current_message, understood)
-
-
-async def _moment_of(connection: AsyncConnection, message_id: int) -> datetime | None:
-    return await connection.scalar(select(webhook_messages.c.created_at).where(webhook_messages.c.id == message_id))
+    understood = Understood(kind=row.kind, status=row.status, text=row.heard) if row.kind else None
+    return together_with(row.content, understood)

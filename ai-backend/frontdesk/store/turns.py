@@ -50,13 +50,14 @@ class Outcome:
 
 @dataclass(frozen=True, kw_only=True)
 class Ended:
-    """A turn of a conversation that has ended, with the messages that it answers."""
+    """A turn of a conversation that has ended, with the messages that it answers; ``may_be_answered``: they were routed before."""
 
     account_id: int
     conversation_id: int
     first_message_id: int
     last_message_id: int
     outcome: Outcome
+    may_be_answered: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,7 +73,7 @@ async def keep(connection: AsyncConnection, ended: Sequence[Ended], *, now: date
 
     A new draft takes the place of an older one. A message that is answered again keeps its first answer.
     """
-    there = await _kinds(connection, [item.last_message_id for item in ended])
+    there = await _kinds(connection, [item.last_message_id for item in ended if item.may_be_answered])
     drafted = [
         (item, draft)
         for item in ended
