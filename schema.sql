@@ -320,6 +320,7 @@ CREATE TABLE dialogues (
 	erase_at DATETIME(6),
 	summary MEDIUMTEXT NOT NULL,
 	summarised_up_to BIGINT NOT NULL,
+	summarised_at DATETIME(6),
 	memory_id VARBINARY(128),
 	memory_item VARBINARY(128),
 	memory_up_to BIGINT NOT NULL,

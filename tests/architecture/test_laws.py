@@ -1,6 +1,8 @@
 """The laws of the house, without exemptions."""
 
 import ast
+import shutil
+import subprocess
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -175,3 +177,13 @@ def test_ports_have_two_implementations() -> None:
 def _dotted(path: Path) -> str:
     parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+@pytest.mark.parametrize("patch", sorted((ROOT / "tests").glob("*/sabotage/*.patch")), ids=lambda path: path.stem)
+def test_saboteurs_still_fit(patch: Path) -> None:
+    """A patch that does not apply any more proves nothing, and nobody would know until the long storms are run."""
+    git = shutil.which("git")
+    assert git is not None
+    # The place of a line may move; what is sabotaged has to be there.
+    done = subprocess.run([git, "apply", "--check", str(patch)], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

@@ -137,6 +137,20 @@ async def test_a_person_merges_contacts_and_takes_it_back(desk: RunningDesk) -> 
     assert (await call(desk, "POST", f"/contacts/{first}/unmerge", merge_id=77)).status == 404
 
 
+async def test_chains_of_merges_come_apart_as_they_were_made(desk: RunningDesk) -> None:
+    """Who went on as somebody who went on as somebody is theirs, and not the last one's for ever."""
+    one, two, three = [
+        await contact_id(desk, text="Hello", phone_number=f"+1555010022{n}", sender_name=f"N{n}") for n in (1, 2, 3)
+    ]
+    await call(desk, "POST", f"/contacts/{two}/merge", contact_id=one)
+    merged = (await call(desk, "POST", f"/contacts/{three}/merge", contact_id=two)).document
+    assert merged["messages"] == 3
+    await call(desk, "POST", f"/contacts/{three}/unmerge", merge_id=merged["merges"][0]["merge_id"])
+    assert (await contact(desk, three))["messages"] == 1
+    assert (await contact(desk, two))["messages"] == 2
+    assert (await contact(desk, one))["merged_into"] == two
+
+
 @pytest.mark.parametrize("wrong", ["First Name", "1st", "a,,b c"])
 def test_fields_have_plain_names(wrong: str) -> None:
     """They are keys."""

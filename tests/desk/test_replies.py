@@ -16,7 +16,7 @@ from frontdesk.desk.privacy import Retention
 from frontdesk.domain.business import Business
 from frontdesk.domain.contacts import Identity
 from frontdesk.pipeline.deliver import Deliverer
-from frontdesk.store import erasure
+from frontdesk.store import erasure, outbox
 
 KEY = {"openai_api_key": "sk-test", "analyser": "decisions"}
 AUTO = {**KEY, "reply_mode": "auto", "auto_outside_hours": True}
@@ -43,6 +43,16 @@ async def drafted(desk: RunningDesk) -> list[dict[str, Any]]:
             found: list[dict[str, Any]] = (await desk.get("/turns?state=all")).document["turns"]
             if all(turn["state"] != "chosen" for turn in found):
                 return found
+
+
+async def _sent(desk: RunningDesk, outbox_id: int) -> None:
+    """The phone tells that a message of ours has left."""
+    outgoing = await outbox.fetch(desk.backend.desk.database, outbox_id)
+    assert outgoing is not None
+    body = {"state": "sent", "channel_key": outgoing.channel_key}
+    headers = {"authorization": f"Bearer {desk.settings.webhook_secret}"}
+    async with desk.session.post(f"{desk.url}/outbox/acknowledgements", json=body, headers=headers) as response:
+        assert response.status == 200
 
 
 def _sure(openai: FakeOpenAI, **changes: Any) -> None:
@@ -273,6 +283,18 @@ async def test_an_endless_burst_is_answered_while_it_goes_on(start_desk: DeskFac
     await _when(desk, "message.routed", number=2)
 
 
+async def test_who_floods_is_answered_in_parts(start_desk: DeskFactory) -> None:
+    """So many messages are enough for an answer, and nothing is claimed again and again meanwhile."""
+    desk: RunningDesk = await start_desk(reply_settle_s=120, reply_settle_max_s=600, sweep_interval_s=0.1)
+    for n in range(25):
+        await desk.post(webhook(f"And number {n}?"), headers={"prefer": "respond-async"})
+    await _when(desk, "message.routed", number=20)
+    await _when(desk, "message.analysed", number=25)
+    states = [item["state"] for item in (await desk.get("/messages?limit=200")).document["messages"]]
+    assert states.count("processed") >= 20
+    assert set(states) <= {"processed", "settling"}
+
+
 async def test_what_settles_is_answered_after_a_restart(start_desk: DeskFactory) -> None:
     """Its analysis is stored, and its time comes."""
     clock = Ahead()
@@ -314,6 +336,8 @@ async def test_modes_are_of_the_conversation_then_of_the_account_then_of_the_set
         return state
 
     assert await newest() == "suggested"
+    # What waits for a person there is settled by one.
+    assert (await call(desk, "PATCH", "/conversations/1", status="done")).status == 200
     changed = await call(
         desk, "PATCH", "/bots/main", reply_mode="auto", name="Mia", personality="casual", languages=["tr"]
     )
@@ -354,6 +378,71 @@ async def test_people_are_added_changed_and_removed(desk: RunningDesk) -> None:
     assert (await shown(desk, number))["reply"]["assignee_id"] is None
     assert (await call(desk, "DELETE", where)).status == 404
     assert (await desk.get("/people")).document["people"] == []
+
+
+async def test_an_answer_to_a_later_message_does_not_pass_for_an_earlier_one(
+    start_desk: DeskFactory, openai: FakeOpenAI
+) -> None:
+    """Who complained and then asks for the hours still waits for a person; a command answers nothing but itself."""
+    _sure(openai, category="complaint")
+    desk: RunningDesk = await start_desk(**AUTO, openai_base_url=openai.base_url)
+    result = (await desk.post(webhook("My order is broken"))).document
+    _sure(openai)
+    await desk.post(webhook("When do you close?"))
+    (newest, *_) = await drafted(desk)
+    assert (newest["state"], newest["reason"]) == ("suggested", "an earlier message waits for a person")
+    await desk.post(webhook("/info"))
+    (answer, *_) = await drafted(desk)
+    await _sent(desk, answer["outbox_id"])
+    waiting = (await shown(desk, result["conversation_id"]))["waiting"]
+    assert waiting["message_id"] == result["database_id"]
+
+
+async def test_who_steps_in_while_an_agent_writes_is_not_passed_over(
+    start_desk: DeskFactory, openai: FakeOpenAI
+) -> None:
+    """What was decided before the agent was asked holds only if nobody decided otherwise meanwhile."""
+    _sure(openai)
+    desk: RunningDesk = await start_desk(**AUTO, openai_base_url=openai.base_url)
+    first = (await desk.post(webhook("When do you close?"))).document
+    await drafted(desk)
+    openai.hang = asyncio.Event()
+    waiting = asyncio.create_task(desk.post(webhook("And on Sunday?")))
+    calls = len(openai.calls)
+    async with asyncio.timeout(10):
+        while len(openai.calls) == calls:
+            await desk.get("/ready")
+    await call(desk, "PATCH", f"/conversations/{first['conversation_id']}", handed_over=True)
+    openai.hang.set()
+    await waiting
+    (newest, *_) = await drafted(desk)
+    assert newest["state"] == "suggested"
+    assert newest["reason"] in {"a person answers here", "somebody stepped in while it was written"}
+
+
+async def test_in_a_group_each_persons_words_are_their_own(start_desk: DeskFactory, openai: FakeOpenAI) -> None:
+    """A burst of two people is two turns: what one tells is not the other's."""
+    _sure(openai)
+    clock = Ahead()
+    desk: RunningDesk = await start_desk(
+        **KEY,
+        openai_base_url=openai.base_url,
+        reply_settle_s=120,
+        reply_settle_max_s=600,
+        sweep_interval_s=0.1,
+        clock=clock,
+    )
+    group = {"chat_id": "1203@g.us", "is_group": True}
+    texts = (("+15550100111", "I am ada@example.org"), ("+15550100222", "ok then"))
+    for count, (phone, text) in enumerate(texts, start=1):
+        await desk.post(webhook(text, phone_number=phone, **group), headers={"prefer": "respond-async"})
+        await _when(desk, "message.analysed", number=count)
+    clock.pass_by(seconds=121)
+    await _when(desk, "message.routed", number=2)
+    assert len((await desk.get("/turns?state=all")).document["turns"]) == 2
+    assert len((await desk.get("/contacts?q=ada@example.org")).document["contacts"]) <= 1
+    bob = (await desk.get("/contacts?q=15550100222")).document["contacts"][0]["contact_id"]
+    assert "email" not in {item["field"] for item in (await desk.get(f"/contacts/{bob}")).document["fields"]}
 
 
 async def test_two_robots_do_not_talk_for_ever(start_desk: DeskFactory, openai: FakeOpenAI) -> None:

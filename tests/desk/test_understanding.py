@@ -255,12 +255,19 @@ def test_sound_of_any_kind_becomes_wav_and_other_files_do_not() -> None:
             as_wav(broken)
 
 
-def test_documents_that_are_damaged_are_refused() -> None:
+async def test_documents_that_are_damaged_are_refused() -> None:
     """With our own error, whatever the library raises."""
-    assert text_of(pdf("Hello there")) == "Hello there"
+    assert await text_of(pdf("Hello there")) == "Hello there"
     for broken in (b"", b"%PDF-1.7 nonsense", pdf("x")[:200], PNG):
-        with pytest.raises(DocumentError):
-            text_of(broken)
+        with pytest.raises(DocumentError, match="cannot be read"):
+            await text_of(broken)
+
+
+async def test_a_document_that_keeps_its_reader_busy_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two kilobytes can take minutes; they take nobody else's time."""
+    monkeypatch.setattr("frontdesk.understanding.documents.PATIENCE_S", 3)
+    with pytest.raises(DocumentError, match="takes too long"):
+        await text_of(pdf("x) Tj ET " + "BT (y) Tj ET " * 2_000_000 + "BT (z"))
 
 
 @pytest_asyncio.fixture

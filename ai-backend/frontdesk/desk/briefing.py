@@ -18,7 +18,7 @@ from frontdesk.domain.profiles import missing_of
 from frontdesk.domain.replies import Dialogue
 from frontdesk.domain.thread import Line, divided
 from frontdesk.model.client import ModelClient
-from frontdesk.store import profiles, tasks, thread
+from frontdesk.store import dialogues, profiles, tasks, thread
 from frontdesk.store.database import Database
 
 log = structlog.get_logger(__name__)
@@ -63,7 +63,7 @@ class Briefer:
         """What is told with the messages from ``first`` on, which are ``whole`` together."""
         place = await self._place(dialogue)
         changes: tuple[tuple[str, object], ...]
-        if place is not None and dialogue.memory_id is not None:
+        if place is not None and dialogue.memory_item is not None:
             # The provider remembers what was said; it has to be told what it did not hear.
             past: Sequence[Line] = await thread.since(
                 self._database,
@@ -105,10 +105,13 @@ class Briefer:
         if dialogue.memory_id is not None:
             return MemoryPlace(id=dialogue.memory_id, last_item=dialogue.memory_item)
         try:
-            return MemoryPlace(id=await self._memory.make_memory())
+            memory_id = await self._memory.make_memory()
         except AnalyserError as error:
             log.warning("memory_away", reason=error.detail)
             return None
+        # Before anything is told there: what nobody knows of could never be erased.
+        await dialogues.keep_memory(self._database, dialogue.conversation_id, memory_id)
+        return MemoryPlace(id=memory_id)
 
     async def _past(
         self, whole: Record, first: Record, dialogue: Dialogue, now: datetime
@@ -120,6 +123,7 @@ class Briefer:
             after=after,
             before=first.id,
             until=first.created_at,
+            sent_after=dialogue.summarised_at,
             limit=MOST_LINES,
         )
         older, fresh = divided(told, most=self._lines, now=now)
@@ -127,7 +131,7 @@ class Briefer:
             return [*self._before_the_desk(whole, dialogue, fresh), *fresh], (), dialogue.summary
         summary = await self._summariser.summarise(dialogue.summary, older, key=f"summary-{whole.key}")
         up_to = max((line.message_id for line in older if line.message_id is not None), default=after)
-        return fresh, (("summary", summary), ("summarised_up_to", up_to)), summary
+        return fresh, (("summary", summary), ("summarised_up_to", up_to), ("summarised_at", older[-1].at)), summary
 
     def _before_the_desk(self, whole: Record, dialogue: Dialogue, fresh: Sequence[Line]) -> Sequence[Line]:
         """What the phone knows of the chat from before the desk knew of it, unless it began anew since."""

@@ -57,7 +57,12 @@ class CustomerCommands:
             case "reset":
                 if dialogue.memory_id is not None and self._forget_memory is not None:
                     await self._forget_memory(dialogue.memory_id)
-                begun = (("context_after", record.id), ("summary", ""), ("summarised_up_to", record.id))
+                begun = (
+                    ("context_after", record.id),
+                    ("summary", ""),
+                    ("summarised_up_to", record.id),
+                    ("summarised_at", now),
+                )
                 forgotten = (("memory_id", None), ("memory_item", None), ("memory_up_to", record.id))
                 done = Done(text=said("reset", language), changes=begun + forgotten)
             case "human":

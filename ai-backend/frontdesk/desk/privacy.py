@@ -5,12 +5,16 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+import structlog
+
 from frontdesk.domain.contacts import Identity
-from frontdesk.domain.errors import ConfigurationError, NotFoundError
+from frontdesk.domain.errors import AnalyserError, ConfigurationError, NotFoundError
 from frontdesk.media.files import MediaFiles
 from frontdesk.model.client import ModelClient
 from frontdesk.store import erasure
 from frontdesk.store.database import Database
+
+log = structlog.get_logger(__name__)
 
 AT_ONCE = 500
 ANSWER_LEAVES = timedelta(minutes=1)
@@ -58,7 +62,7 @@ async def _forget(
                 "the provider keeps conversations with them, and there is no OPENAI_API_KEY to erase them"
             )
         await memory.forget_memory(memory_id)
-    messages, files = await erasure.forget(database, contact_id)
+    messages, files = await erasure.forget(database, contact_id, now=database.now())
     return messages, await _remove(database, media, files)
 
 
@@ -95,7 +99,11 @@ class Retention:
     async def forget_who_asked(self) -> None:
         """Erase those who asked for it themselves and confirmed it, when the answer to that had time to leave."""
         for contact_id in await erasure.to_forget(self._database, before=self._clock() - ANSWER_LEAVES, limit=AT_ONCE):
-            await _forget(self._database, self._media, self._memory, contact_id)
+            try:
+                await _forget(self._database, self._media, self._memory, contact_id)
+            except (AnalyserError, ConfigurationError) as error:
+                # It is tried again; nobody else waits for it.
+                log.warning("not_forgotten_yet", contact=contact_id, reason=error.detail)
 
     def _before(self, days: int) -> datetime:
         return self._clock() - timedelta(days=days)

@@ -52,7 +52,14 @@ class Tools:
         """
         number, _, rest = (token or "").partition(".")
         until, _, signature = rest.partition(".")
-        if not (number.isascii() and number.isdigit() and until.isascii() and until.isdigit() and len(until) < 12):
+        if not (
+            number.isascii()
+            and number.isdigit()
+            and len(number) < 20
+            and until.isascii()
+            and until.isdigit()
+            and len(until) < 12
+        ):
             raise UnauthenticatedError
         wanted = self._sign(int(number), int(until))
         if not hmac.compare_digest(signature.encode("utf-8", "surrogateescape"), wanted.encode()):

@@ -141,6 +141,7 @@ class MemoryPlace(BaseModel):
 
     id: str
     last_item: str | None = None
+    is_gone: bool = Field(default=False, description="The provider does not have it any more")
 
 
 class Brief(BaseModel):

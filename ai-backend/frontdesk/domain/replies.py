@@ -62,6 +62,7 @@ class Dialogue(BaseModel):
     erase_asked_at: datetime | None = None
     summary: str = ""
     summarised_up_to: int = 0
+    summarised_at: datetime | None = Field(default=None, description="When the last was said that is in the summary")
     memory_id: str | None = Field(default=None, description="The provider's conversation, where it keeps one for us")
     memory_item: str | None = Field(default=None, description="The last item there that we know of")
     memory_up_to: int = Field(default=0, description="The last message that was told there")
@@ -138,11 +139,13 @@ def decide(
     limits: Limits,
     is_important: bool,
     sent_within_hour: int,
+    is_awaited: bool = False,
     now: datetime,
 ) -> Verdict:
     """Whether an answer leaves by itself, waits for a person, or a person is called.
 
-    ``sent_within_hour``: how many automatic messages this conversation got in the last hour.
+    ``sent_within_hour``: how many automatic messages this conversation got in the last hour; ``is_awaited``: somebody waits for
+    the answer to an earlier message, which this one would pass for.
     """
     mode = limits.mode_of(dialogue)
     if dialogue.is_with_person(now=now, pause=limits.human_pause):
@@ -153,6 +156,8 @@ def decide(
     held = _held_back(reply, analysis, dialogue, limits, mode, is_important=is_important)
     if held:
         return Verdict(state="suggested", reason=held)
+    if is_awaited:
+        return Verdict(state="suggested", reason="an earlier message waits for a person")
     if sent_within_hour >= limits.most_per_hour:
         # Two robots that answer each other never stop by themselves.
         why = f"{sent_within_hour} automatic messages within an hour"
@@ -215,4 +220,5 @@ class Turn(BaseModel):
     @property
     def key(self) -> str:
         """Names its message in the outbox: a turn is sent once, whoever asks for it and however often."""
-        return f"turn-{self.id}"
+        # SQLite gives an id again whose row is gone.
+        return f"turn-{self.id}-{int(self.created_at.timestamp() * 1e6)}"

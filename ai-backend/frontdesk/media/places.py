@@ -10,7 +10,7 @@ import obstore
 from obstore.exceptions import BaseError
 from obstore.store import S3Store
 
-from frontdesk.domain.errors import StorageFullError
+from frontdesk.domain.errors import StorageFullError, UnavailableError
 
 if TYPE_CHECKING:
     # Known to type checkers only.
@@ -95,12 +95,19 @@ class Bucket:
             return int((await obstore.head_async(self._store, self._key(digest)))["size"])
         except FileNotFoundError:
             return None
+        except BaseError as error:
+            raise UnavailableError(f"the storage does not answer ({type(error).__name__})") from error
 
     async def chunks(self, digest: str, start: int, stop: int) -> AsyncIterator[bytes]:
         """The bytes from ``start`` to ``stop`` (exclusive)."""
-        found = await obstore.get_async(self._store, self._key(digest), options={"range": (start, stop)})
-        async for chunk in found.stream(min_chunk_size=CHUNK_BYTES):
-            yield bytes(chunk)
+        if start >= stop:
+            return
+        try:
+            found = await obstore.get_async(self._store, self._key(digest), options={"range": (start, stop)})
+            async for chunk in found.stream(min_chunk_size=CHUNK_BYTES):
+                yield bytes(chunk)
+        except (BaseError, FileNotFoundError) as error:
+            raise UnavailableError(f"the storage does not give the file ({type(error).__name__})") from error
 
     async def remove(self, digest: str) -> None:
         """Remove a file, if it is here."""
@@ -108,6 +115,8 @@ class Bucket:
             await obstore.delete_async(self._store, self._key(digest))
         except FileNotFoundError:
             return
+        except BaseError as error:
+            raise UnavailableError(f"the storage does not answer ({type(error).__name__})") from error
 
     def local_path(self, digest: str) -> None:  # noqa: ARG002 (nothing lies on this machine)
         """Nothing lies on this machine."""

@@ -198,8 +198,10 @@ class ModelClient:
             async with asyncio.timeout(self._timeout_s):
                 return (await self._sdk.conversations.create()).id
 
-    async def tidy_memory(self, memory_id: str, last_item: str | None) -> None:
+    async def tidy_memory(self, memory_id: str, last_item: str | None) -> bool:
         """Remove what a conversation holds after ``last_item``: it is from an answer that was never committed here.
+
+        False where the provider does not have that conversation any more.
 
         Raises:
             AnalyserError: it could not be looked at.
@@ -207,12 +209,16 @@ class ModelClient:
         with _Translated():
             async with asyncio.timeout(self._timeout_s):
                 newer: list[str] = []
-                async for item in self._sdk.conversations.items.list(memory_id, order="desc", limit=20):
-                    if item.id == last_item or item.id is None:
-                        break
-                    newer.append(item.id)
+                try:
+                    async for item in self._sdk.conversations.items.list(memory_id, order="desc", limit=20):
+                        if item.id == last_item or item.id is None:
+                            break
+                        newer.append(item.id)
+                except openai.NotFoundError:
+                    return False
                 for item_id in newer:
                     await self._sdk.conversations.items.delete(item_id, conversation_id=memory_id)
+        return True
 
     async def forget_memory(self, memory_id: str) -> None:
         """Remove a conversation; one that is not there is fine.

@@ -101,9 +101,10 @@ async def draft(
         *_open_tasks(request),
     )
     memory = request.memory if client.style == "responses" else None
+    is_gone = False
     if memory is not None:
         # Whoever asked last may have died before the answer was committed: it was never given.
-        await client.tidy_memory(memory.id, memory.last_item)
+        is_gone = not await client.tidy_memory(memory.id, memory.last_item)
     asked = Question(
         model=model,
         instructions="\n\n".join((*told, business.as_prompt())),
@@ -114,7 +115,7 @@ async def draft(
         max_output_tokens=MAX_OUTPUT_TOKENS,
         key=f"{request.idempotency_key}-{agent}",
         tools={name: TOOLS[name] for name in request.tools.names if name in TOOLS} if request.tools else None,
-        memory=memory.id if memory is not None else None,
+        memory=memory.id if memory is not None and not is_gone else None,
     )
     found, usage = await client.answer(asked, use_tool if request.tools is not None else None)
     answer = found.value
@@ -129,7 +130,7 @@ async def draft(
         confidence=min(max(answer.confidence, 0.0), 1.0),
         answered_by=model,
         usage=usage,
-        memory=MemoryPlace(id=memory.id, last_item=found.memory_item) if memory is not None else None,
+        memory=MemoryPlace(id=memory.id, last_item=found.memory_item, is_gone=is_gone) if memory is not None else None,
     )
 
 

@@ -118,26 +118,17 @@ class Deliverer:
 
     async def _take_on(self, duty: Duty, outgoing: Outgoing) -> None:
         now = self._clock()
-        if outgoing.is_automatic and outgoing.state == "queued":
-            overtaken = await turns.why_overtaken(self._database, outgoing)
-            if overtaken is not None:
-                await outbox.mark(self._database, duty, outgoing, "withdrawn", now=now, error=overtaken)
-                telemetry.sent("withdrawn")
-                self._announce()
-                return
-        waits_for_hours = outgoing.is_automatic and not self._at_any_hour
-        opens = self._calendar_of(outgoing.account).opens_at(now) if waits_for_hours else now
-        if opens > now and outgoing.state == "queued":
-            # Its time to leave begins when the doors open.
-            await outbox.mark(self._database, duty, outgoing, "queued", now=now, due_at=opens, queued_at=opens)
+        # Whoever was sending it is gone: it may have been sent, and only the channel can know.
+        if outgoing.state == "queued" and not await self._may_leave(duty, outgoing):
             return
         with telemetry.span("send message", parent=outgoing.trace, outbox=outgoing.id) as span:
             outgoing = outgoing.model_copy(update={"trace": span.traceparent})
-            # Whoever was sending it is gone: it may have been sent, and only the channel can know.
             is_asking = outgoing.state == "sending"
             try:
                 sent = await self._channel.find(outgoing) if is_asking else None
                 if sent is None:
+                    if is_asking and not await self._may_leave(duty, outgoing):
+                        return
                     is_asking = False
                     sent = await self._send(duty, outgoing)
             except ChannelError as error:
@@ -157,6 +148,27 @@ class Deliverer:
                     attempt=outgoing.attempts + 1,
                     waited_ms=round((now - outgoing.queued_at).total_seconds() * 1000),
                 )
+
+    async def _may_leave(self, duty: Duty, outgoing: Outgoing) -> bool:
+        """Whether an automatic message is still wanted, and now; else it is withdrawn, or waits for opening hours."""
+        if not outgoing.is_automatic:
+            return True
+        now = self._clock()
+        standing = await turns.standing_of(self._database, outgoing)
+        if standing.overtaken is not None:
+            await outbox.mark(self._database, duty, outgoing, "withdrawn", now=now, error=standing.overtaken)
+            telemetry.sent("withdrawn")
+            self._announce()
+            return False
+        # Who asks the desk itself something is answered at once.
+        if self._at_any_hour or standing.is_command:
+            return True
+        opens = self._calendar_of(outgoing.account).opens_at(now)
+        if opens > now:
+            # Its time to leave begins when the doors open.
+            await outbox.mark(self._database, duty, outgoing, "queued", now=now, due_at=opens, queued_at=opens)
+            return False
+        return True
 
     async def _send(self, duty: Duty, outgoing: Outgoing) -> str | None:
         """Note that it is being sent, and send it; None where the duty is no longer ours, or may soon be another's."""

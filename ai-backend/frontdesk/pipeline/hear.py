@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 import structlog
 
 from frontdesk import telemetry
-from frontdesk.domain.errors import AnalyserError
+from frontdesk.domain.errors import AnalyserError, FrontdeskError, UnavailableError
 from frontdesk.domain.messages import Record
 from frontdesk.domain.understanding import Understood, kind_of_media
 from frontdesk.domain.usage import Usage
@@ -115,8 +115,13 @@ class Hearer:
                 )
         except CannotUnderstandError as error:
             understood = Understood(kind=file.kind, status="failed", error=str(error))
-        except (AnalyserError, TimeoutError) as error:
-            reason = error.detail if isinstance(error, AnalyserError) else "it took too long"
+        except (UnavailableError, asyncio.CancelledError):
+            raise
+        except Exception as error:
+            # Whatever a stranger's file makes of a library: it is tried so often, and no more.
+            if not isinstance(error, AnalyserError | TimeoutError):
+                log.exception("understanding_broke", message=file.number, kind=file.kind)
+            reason = error.detail if isinstance(error, FrontdeskError) else _told(error)
             is_over = self._patience.is_over(file.attempts)
             understood = Understood(kind=file.kind, status="failed" if is_over else "pending", error=reason)
             due_at = None if is_over else self._clock() + self._patience.pause(file.attempts)
@@ -140,3 +145,7 @@ class Hearer:
             now=self._clock(),
         )
         return understood
+
+
+def _told(error: Exception) -> str:
+    return "it took too long" if isinstance(error, TimeoutError) else type(error).__name__

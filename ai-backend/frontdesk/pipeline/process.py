@@ -29,6 +29,9 @@ from frontdesk.triage.policy import corrected
 
 log = structlog.get_logger(__name__)
 
+LONGEST_BURST = 20
+"""Messages that are answered together; who writes more at once gets more than one answer."""
+
 
 class Processor:
     """Takes messages through their stages. A restart resumes at the first stage whose result is not stored.
@@ -85,9 +88,14 @@ class Processor:
             if is_stopped() or not await self._take_on(claim, record, rules, settling):
                 goes_on = False
                 break
-        if settling and not is_stopped() and (settling[-1].due_at or settling[-1].created_at) <= self._clock():
+        if settling and not is_stopped() and self._has_settled(settling):
             await self._answer(claim, settling, rules)
         return goes_on
+
+    def _has_settled(self, settling: Sequence[Record]) -> bool:
+        """Whether a burst is over: nothing more came, it has lasted long enough, or there is enough of it."""
+        last = settling[-1]
+        return len(settling) >= LONGEST_BURST or (last.due_at or last.created_at) <= self._clock()
 
     async def release(self, claim: Claim) -> None:
         """Give a conversation back."""
@@ -121,19 +129,20 @@ class Processor:
         return True
 
     async def _answer(self, claim: Claim, records: Sequence[Record], rules: tuple[Rule, ...]) -> None:
-        started = time.monotonic()
-        with telemetry.span("answer", parent=records[-1].message.trace, message=records[-1].id):
-            try:
-                await self._replier.answer(claim, tuple(records), rules)
-            except (UnavailableError, LeaseLostError):
-                raise
-            except Exception as error:
-                log.exception("turn_failed", message=records[-1].id, attempt=records[-1].attempts + 1)
-                for record in records:
-                    await self._note_failure(claim, record, error)
-            else:
-                for _ in records:
-                    telemetry.processed(time.monotonic() - started)
+        for turn in self._replier.turns_of(records):
+            started = time.monotonic()
+            with telemetry.span("answer", parent=turn[-1].message.trace, message=turn[-1].id):
+                try:
+                    await self._replier.answer(claim, turn, rules)
+                except (UnavailableError, LeaseLostError):
+                    raise
+                except Exception as error:
+                    log.exception("turn_failed", message=turn[-1].id, attempt=turn[-1].attempts + 1)
+                    for record in turn:
+                        await self._note_failure(claim, record, error)
+                else:
+                    for _ in turn:
+                        telemetry.processed(time.monotonic() - started)
 
     async def hear_late(self) -> bool:
         """Understand one file that nobody waits for any more, or judge one message with what its file says; False for neither."""
@@ -196,7 +205,6 @@ class Processor:
                 record=record,
                 judged=self._judgement(record, assessment),
                 settles_at=settles_at,
-                settles_with=tuple(item.id for item in settling),
             )
         )
         telemetry.assessed(assessment.analysis.analyser, assessment.usage)
@@ -225,10 +233,12 @@ class Processor:
         subject = Subject.of(record.spoken, key=f"message-{record.key}")
         word = None if record.message.is_group else self._commands.find(record.message.text)
         assessment = await self._assessor.assess(subject, is_important=record.is_important, is_plain=word is not None)
-        if word is not None and word.command == "human":
-            wanted = dict.fromkeys(("wants_person", "needs_human", "action_required"), True)
-            return assessment.model_copy(update={"analysis": assessment.analysis.model_copy(update=wanted)})
-        return assessment
+        if word is None:
+            return assessment
+        # What the desk itself answers makes nobody wait, but for a person where one is asked for.
+        is_wanted = word.command == "human"
+        wanted = dict.fromkeys(("wants_person", "needs_human", "action_required"), is_wanted) | {"needs_task": False}
+        return assessment.model_copy(update={"analysis": assessment.analysis.model_copy(update=wanted)})
 
     def _judgement(self, record: Record, assessment: Assessment) -> Judged:
         calendar = self._calendar_of(record.message.account)

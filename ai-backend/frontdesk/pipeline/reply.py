@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -71,27 +71,30 @@ class Replier:
         self._assigns = assigns
         self._clock = clock
 
+    def turns_of(self, records: Sequence[Record]) -> list[tuple[Record, ...]]:
+        """The turns that messages make: a command is one of its own, and in a group so is what each of its people says."""
+        found: list[list[Record]] = []
+        for record in records:
+            last = found[-1][-1] if found else None
+            is_alone = self._word_of(record) is not None or (last is not None and self._word_of(last) is not None)
+            if last is None or is_alone or last.contact_id != record.contact_id:
+                found.append([])
+            found[-1].append(record)
+        return [tuple(turn) for turn in found]
+
+    def _word_of(self, record: Record) -> Word | None:
+        return None if record.message.is_group else self._commands.find(record.message.text)
+
     async def answer(self, claim: Claim, records: tuple[Record, ...], rules: tuple[Rule, ...]) -> None:
-        """Answer the messages of a burst, which are judged. A command among them is a turn of its own.
+        """Answer a turn, whose messages are judged.
 
         Raises:
             UnavailableError, LeaseLostError: nothing more was stored.
         """
-        burst: list[Record] = []
-        for record in records:
-            word = self._commands.find(record.message.text)
-            if word is None or record.message.is_group:
-                burst.append(record)
-                continue
-            if burst:
-                await self._take_turn(claim, tuple(burst), rules)
-                burst = []
-            await self._take_turn(claim, (record,), rules, word)
-        if burst:
-            await self._take_turn(claim, tuple(burst), rules)
+        await self._take_turn(claim, records, rules, self._word_of(records[0]))
 
     async def _take_turn(
-        self, claim: Claim, records: tuple[Record, ...], rules: tuple[Rule, ...], word: Word | None = None
+        self, claim: Claim, records: tuple[Record, ...], rules: tuple[Rule, ...], word: Word | None
     ) -> None:
         started = time.monotonic()
         dialogue = await dialogues.fetch(self._database, claim.conversation_id)
@@ -122,21 +125,27 @@ class Replier:
             latency_ms=dispatched.latency_ms,
             due_at=None,
             wishes=await self._wishes(whole, dispatched.route),
-            outcome=await self._outcome(whole, dialogue, dispatched.route, brief.changes),
+            outcome=await self._outcome(whole, records[0], dialogue, dispatched.route, brief.changes),
         )
         await self._store(step, started)
 
     async def _outcome(
-        self, whole: Record, dialogue: Dialogue, route: Route, changes: tuple[tuple[str, object], ...]
+        self,
+        whole: Record,
+        first: Record,
+        dialogue: Dialogue,
+        route: Route,
+        changes: tuple[tuple[str, object], ...],
     ) -> Outcome:
         """What becomes of an agent's answer."""
         assert whole.analysis is not None  # noqa: S101 (judged before it is answered)
         reply = AgentReply.model_validate(route.response)
         now = self._clock()
         is_automatic = self._limits.mode_of(dialogue) == "auto"
-        sent = (
-            await dialogues.sent_within_hour(self._database, dialogue.conversation_id, now=now) if is_automatic else 0
-        )
+        sent, is_awaited = 0, False
+        if is_automatic:
+            sent = await dialogues.sent_within_hour(self._database, dialogue.conversation_id, now=now)
+            is_awaited = await dialogues.is_awaited(self._database, dialogue.conversation_id, before=first.id)
         verdict = decide(
             reply,
             analysis=whole.analysis,
@@ -144,6 +153,7 @@ class Replier:
             limits=self._limits,
             is_important=whole.is_important,
             sent_within_hour=sent,
+            is_awaited=is_awaited,
             now=now,
         )
         drafts = []

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, and_, delete, func, insert, select, update
+from sqlalchemy import Row, and_, delete, func, insert, select, true, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from frontdesk.domain.errors import InvalidInputError, NotFoundError
@@ -13,6 +13,7 @@ from frontdesk.domain.replies import HOUR, Bot, Dialogue
 from frontdesk.store import accounts as account_rows
 from frontdesk.store import events
 from frontdesk.store.database import Database
+from frontdesk.store.desk_tables import waits
 from frontdesk.store.reply_tables import bots, dialogues, people, turns
 from frontdesk.store.tables import accounts, conversations, outbox
 
@@ -24,8 +25,42 @@ BLANK: Mapping[str, Any] = {
 async def fetch(database: Database, conversation_id: int) -> Dialogue | None:
     """Where a conversation stands, or None where there is none."""
     async with database.read() as connection:
-        row = (await connection.execute(_selected().where(conversations.c.id == conversation_id))).first()
+        return await fetch_in(connection, conversation_id)
+
+
+async def fetch_in(connection: AsyncConnection, conversation_id: int) -> Dialogue | None:
+    """Where a conversation stands, as a part of a transaction."""
+    row = (await connection.execute(_selected().where(conversations.c.id == conversation_id))).first()
     return _dialogue(row) if row else None
+
+
+async def keep_memory(database: Database, conversation_id: int, memory_id: str) -> None:
+    """A provider keeps a conversation for this one: known before anything is told there."""
+
+    async def work(connection: AsyncConnection) -> None:
+        held = select(conversations.c.id).where(conversations.c.id == conversation_id).with_for_update()
+        if await connection.scalar(held) is not None:
+            await change(connection, conversation_id, memory_id=memory_id, memory_item=None)
+
+    await database.write(work)
+
+
+async def is_awaited(database: Database, conversation_id: int, *, before: int) -> bool:
+    """Whether a draft for an earlier message waits for a person: an answer to a later one must not pass for it."""
+    drafted = (
+        turns.c.conversation_id == conversation_id,
+        turns.c.state == "suggested",
+        turns.c.kind == "answer",
+        turns.c.last_message_id < before,
+    )
+    async with database.read() as connection:
+        found = await connection.scalar(
+            select(turns.c.id)
+            .join(waits, and_(waits.c.conversation_id == turns.c.conversation_id, waits.c.is_open == true()))
+            .where(*drafted, waits.c.first_message_id <= turns.c.last_message_id)
+            .limit(1)
+        )
+    return found is not None
 
 
 async def sent_within_hour(database: Database, conversation_id: int, *, now: datetime) -> int:
@@ -217,6 +252,7 @@ def _dialogue(row: Row[Any]) -> Dialogue:
         memory_id=row.memory_id,
         memory_item=row.memory_item,
         memory_up_to=row.memory_up_to,
+        summarised_at=row.summarised_at,
         labels=tuple(json.loads(row.labels)),
     )
 

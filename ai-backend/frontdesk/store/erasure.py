@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, Table, and_, delete, or_, select, update
+from sqlalchemy import ColumnElement, Table, and_, delete, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from frontdesk.domain.contacts import Identity
@@ -92,7 +92,7 @@ async def everything_about(database: Database, contact_id: int) -> dict[str, lis
         return found
 
 
-async def forget(database: Database, contact_id: int) -> tuple[int, list[str]]:
+async def forget(database: Database, contact_id: int, *, now: datetime) -> tuple[int, list[str]]:
     """Erase a contact: their chats with us whole, and in groups what they wrote; how many messages, and files that nobody has any more."""
     message = webhook_messages
 
@@ -104,7 +104,7 @@ async def forget(database: Database, contact_id: int) -> tuple[int, list[str]]:
             connection, message.c.id, and_(message.c.contact_id.in_(ids_of), message.c.conversation_id.not_in(own))
         )
         files = await _erase_what_belongs_to(connection, [*in_own, *elsewhere])
-        await _erase_words(connection, ids_of, elsewhere)
+        await _erase_words(connection, ids_of, elsewhere, now)
         for table in (tasks, wait_table, episodes, turns, dialogues, alerts, outbox):
             for part in _parts(own):
                 await connection.execute(delete(table).where(table.c.conversation_id.in_(part)))
@@ -161,6 +161,14 @@ async def expire_messages(database: Database, before: datetime, *, limit: int) -
             .limit(limit)
         )
         ids = [int(row.id) for row in rows]
+        # What was told of the chat before goes with what it was told of.
+        told = await _ids(connection, message.c.conversation_id, message.c.id.in_(ids)) if ids else []
+        for part in _parts(told):
+            await connection.execute(
+                update(dialogues)
+                .where(dialogues.c.conversation_id.in_(part), dialogues.c.summarised_at < before)
+                .values(summary="")
+            )
         # What is still to be done outlives the message that asked for it.
         for part in _parts(ids):
             await connection.execute(delete(task_messages).where(task_messages.c.message_id.in_(part)))
@@ -249,8 +257,7 @@ async def _erase_what_belongs_to(connection: AsyncConnection, message_ids: Seque
         )
         for table in (agent_routing, analytics_results, corrections):
             await connection.execute(delete(table).where(table.c.webhook_message_id.in_(part)))
-        # What was drafted quotes them.
-        await connection.execute(delete(turns).where(turns.c.last_message_id.in_(part)))
+        await _erase_turns(connection, part)
         for account_id in {row.account_id for row in named}:
             names = [row.message_id for row in named if row.account_id == account_id]
             theirs = attachments.c.account_id == account_id, attachments.c.message_id.in_(names)
@@ -271,6 +278,31 @@ async def _erase_what_belongs_to(connection: AsyncConnection, message_ids: Seque
     return await _unused(connection, files)
 
 
+async def _erase_turns(connection: AsyncConnection, message_ids: Sequence[int]) -> None:
+    """What was drafted for messages quotes them, also where the last of the burst was somebody else's."""
+    message, route = webhook_messages, agent_routing
+    rows = (
+        await connection.execute(select(message.c.id, message.c.conversation_id).where(message.c.id.in_(message_ids)))
+    ).all()
+    for conversation_id in sorted({row.conversation_id for row in rows}):
+        ids = sorted(row.id for row in rows if row.conversation_id == conversation_id)
+        bursts = await connection.execute(
+            select(turns.c.id, turns.c.first_message_id, turns.c.last_message_id).where(
+                turns.c.conversation_id == conversation_id,
+                turns.c.first_message_id <= ids[-1],
+                turns.c.last_message_id >= ids[0],
+            )
+        )
+        gone = [
+            int(burst.id)
+            for burst in bursts
+            if any(burst.first_message_id <= id_ <= burst.last_message_id for id_ in ids)
+        ]
+        for part in _parts(gone):
+            await connection.execute(update(route).where(route.c.turn_id.in_(part)).values(response=None, turn_id=None))
+            await connection.execute(delete(turns).where(turns.c.id.in_(part)))
+
+
 async def _unused(connection: AsyncConnection, files: set[bytes]) -> list[str]:
     table = attachments
     used: set[bytes] = set()
@@ -280,7 +312,9 @@ async def _unused(connection: AsyncConnection, files: set[bytes]) -> list[str]:
     return sorted(digest.hex() for digest in files - used)
 
 
-async def _erase_words(connection: AsyncConnection, contact_ids: Sequence[int], message_ids: Sequence[int]) -> None:
+async def _erase_words(
+    connection: AsyncConnection, contact_ids: Sequence[int], message_ids: Sequence[int], now: datetime
+) -> None:
     """What somebody wrote in groups: in the messages, in the history of others, and where others quote it."""
     message, history = webhook_messages, message_history
     rows_of = await connection.execute(select(contacts.c.name).where(contacts.c.id.in_(contact_ids)))
@@ -310,6 +344,18 @@ async def _erase_words(connection: AsyncConnection, contact_ids: Sequence[int], 
             await connection.execute(update(message).where(message.c.id == row.id).values(**erased, **none))
         for group in groups:
             await waits.recount(connection, group)
+            # What was told of the group before is told no more; nobody who works on it may store what they know.
+            last = await connection.scalar(select(func.max(message.c.id)).where(message.c.conversation_id == group))
+            await connection.execute(
+                update(dialogues)
+                .where(dialogues.c.conversation_id == group)
+                .values(summary="", summarised_up_to=last or 0)
+            )
+            await connection.execute(
+                update(conversations)
+                .where(conversations.c.id == group, conversations.c.owner.is_not(None))
+                .values(owner=None, ready_at=now)
+            )
 
 
 async def _erase_contact(connection: AsyncConnection, contact_id: int, *, is_needed: bool) -> None:

@@ -19,9 +19,13 @@ MergeSource = Literal["person", "channel"]
 
 
 async def family(connection: AsyncConnection, contact_id: int) -> list[int]:
-    """A contact and those that went on as it."""
-    rows = await connection.execute(select(contacts.c.id).where(contacts.c.merged_into == contact_id))
-    return [contact_id, *sorted(int(row.id) for row in rows)]
+    """A contact, and those that went on as it or as one of those."""
+    known, newest = [contact_id], [contact_id]
+    while newest:
+        rows = await connection.execute(select(contacts.c.id).where(contacts.c.merged_into.in_(newest)))
+        newest = sorted({int(row.id) for row in rows} - set(known))
+        known += newest
+    return known
 
 
 async def merge(database: Database, kept_id: int, merged_id: int, *, now: datetime) -> int:
@@ -54,10 +58,6 @@ async def merge(database: Database, kept_id: int, merged_id: int, *, now: dateti
         identities = [Identity(kind=row.kind, value=row.value) for row in moved]
         await connection.execute(
             update(contact_identities).where(contact_identities.c.contact_id == merged_id).values(contact_id=kept_id)
-        )
-        # Who went on as the one goes on as the other now.
-        await connection.execute(
-            update(contacts).where(contacts.c.merged_into == merged_id).values(merged_into=kept_id)
         )
         return await note(connection, kept_id, merged_id, identities, source="person", now=now)
 

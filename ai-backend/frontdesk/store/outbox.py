@@ -197,13 +197,14 @@ async def mark(
     ``held`` says anew how long the duty is ours, and its pace.
     """
     table = outbox
-    changes: dict[str, Any] = {"state": state, "error": error, "due_at": due_at, "changed_at": now}
-    if attempts is not None:
-        changes["attempts"] = attempts
-    if queued_at is not None:
-        changes["queued_at"] = queued_at
-    if channel_message_id is not None:
-        changes |= {"channel_message_id": channel_message_id, "sent_at": now}
+    given = {"attempts": attempts, "queued_at": queued_at, "channel_message_id": channel_message_id}
+    changes: dict[str, Any] = {
+        "state": state, "error": error, "due_at": due_at, "changed_at": now,
+        **{name: value for name, value in given.items() if value is not None},
+        **({"sent_at": now} if channel_message_id is not None else {}),
+        # Its turn may be sent by a person yet, as another message.
+        **({"idempotency_key": f"withdrawn-{outgoing.id}-{outgoing.channel_key}"} if state == "withdrawn" else {}),
+    }  # fmt: skip
 
     async def work(connection: AsyncConnection) -> bool:
         if not await duties.is_held(connection, duty):
@@ -214,6 +215,8 @@ async def mark(
         if known is None or known.state not in OPEN_STATES:
             return False
         await connection.execute(update(table).where(table.c.id == outgoing.id).values(**changes))
+        if state == "withdrawn":
+            await turns.withdrawn(connection, outgoing.id, error or "")
         # Repeated after a commit whose answer was lost, it has happened already.
         if known.state != state:
             if state in ACKNOWLEDGED:
@@ -328,9 +331,9 @@ def _left() -> Select[Any]:
 
 
 async def _answered(connection: AsyncConnection, row: Row[Any], now: datetime) -> None:
-    """It has left: what was there when it was written is answered, unless it only says that somebody will answer."""
+    """It has left: what was there when it was written is answered, unless it answers a command or says that somebody will answer."""
     turn = await turns.of_outbox(connection, row.id)
-    if turn is None or turn.kind != "notice":
+    if turn is None or turn.kind == "answer":
         by: AnsweredBy = "automatic" if row.is_automatic else "person"
         await waits.answered(connection, row.conversation_id, up_to=row.answers_up_to or 0, by=by, now=now)
     data = {"automatic": row.is_automatic, "turn_id": turn and turn.id}

@@ -69,7 +69,7 @@ class Contact(BaseModel):
 async def fields_of(database: Database, contact_id: int) -> tuple[ProfileField, ...]:
     """What is known of a contact, or of one that went on as it, by name."""
     async with database.read() as connection:
-        return await _fields(connection, contact_id)
+        return await _fields(connection, await merging.family(connection, contact_id))
 
 
 async def learn(connection: AsyncConnection, learned: Sequence[Learned], *, now: datetime) -> None:
@@ -148,7 +148,7 @@ async def fetch(database: Database, contact_id: int) -> Contact | None:
         base = Contact(
             **_plain(row),
             identities=(await _identities(connection, [contact_id])).get(contact_id, ()),
-            fields=await _fields(connection, contact_id),
+            fields=await _fields(connection, ids),
             merges=tuple(
                 Merge(merge_id=item.id, contact_id=item.merged_id, source=item.source, merged_at=item.merged_at)
                 for item in merges
@@ -201,17 +201,15 @@ async def _identities(connection: AsyncConnection, ids: Sequence[int]) -> dict[i
     return {contact_id: tuple(items) for contact_id, items in found.items()}
 
 
-async def _fields(connection: AsyncConnection, contact_id: int) -> tuple[ProfileField, ...]:
+async def _fields(connection: AsyncConnection, ids: Sequence[int]) -> tuple[ProfileField, ...]:
     table = contact_fields
-    went_on = select(contacts.c.id).where(contacts.c.merged_into == contact_id)
-    theirs = or_(table.c.contact_id == contact_id, table.c.contact_id.in_(went_on))
-    rows = (await connection.execute(select(table).where(theirs))).all()
+    rows = (await connection.execute(select(table).where(table.c.contact_id.in_(ids)))).all()
     best: dict[str, Row[Any]] = {}
     for row in rows:
         # What a person typed is certain, and what is the contact's own before what another one brought.
-        rank = (row.source == PERSON, row.contact_id == contact_id, row.confidence)
+        rank = (row.source == PERSON, row.contact_id == ids[0], row.confidence)
         known = best.get(row.field)
-        if known is None or rank > (known.source == PERSON, known.contact_id == contact_id, known.confidence):
+        if known is None or rank > (known.source == PERSON, known.contact_id == ids[0], known.confidence):
             best[row.field] = row
     return tuple(
         ProfileField(

@@ -29,13 +29,12 @@ from frontdesk.store.waits import Wanted
 
 @dataclass(frozen=True, kw_only=True)
 class Analysed:
-    """A message was judged for the first time. With ``settles_at`` it and ``settles_with`` wait until then for what may follow."""
+    """A message was judged for the first time. With ``settles_at`` its burst waits until then for what may follow."""
 
     claim: Claim
     record: Record
     judged: Judged
     settles_at: datetime | None = None
-    settles_with: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -195,11 +194,11 @@ async def _store_analyses(connection: AsyncConnection, steps: Sequence[Analysed]
     for step in steps:
         if step.settles_at is not None:
             table = webhook_messages
-            together = (*step.settles_with, step.record.id)
+            burst = table.c.conversation_id == step.record.conversation_id, table.c.state == "settling"
+            await connection.execute(update(table).where(*burst).values(due_at=step.settles_at))
+            mine = table.c.id == step.record.id, table.c.state == "pending"
             await connection.execute(
-                update(table)
-                .where(table.c.id.in_(sorted(together)), table.c.state.in_(("pending", "settling")))
-                .values(state="settling", due_at=step.settles_at, error=None)
+                update(table).where(*mine).values(state="settling", due_at=step.settles_at, error=None)
             )
     rows = [
         {
@@ -238,7 +237,9 @@ async def _store_ends(connection: AsyncConnection, steps: Sequence[Routed | Fail
             alike[tuple(changes.items())].append(record.id)
     table = webhook_messages
     for values, ids in alike.items():
-        await connection.execute(update(table).where(table.c.id.in_(sorted(ids))).values(**dict(values)))
+        # What has ended stays ended.
+        open_ = table.c.id.in_(sorted(ids)), table.c.state.in_(UNFINISHED)
+        await connection.execute(update(table).where(*open_).values(**dict(values)))
     await events.add(
         connection,
         [
@@ -272,7 +273,6 @@ def _ended_turn(step: Routed | Failed) -> Ended:
         first_message_id=step.records[0].id,
         last_message_id=step.record.id,
         outcome=step.outcome,
-        may_be_answered=step.record.route is not None,
     )
 
 

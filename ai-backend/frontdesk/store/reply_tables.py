@@ -50,6 +50,7 @@ dialogues = table(
     Column("erase_at", Moment, index=True),
     Column("summary", LongText, nullable=False),
     Column("summarised_up_to", BigInteger, nullable=False),
+    Column("summarised_at", Moment),
     Column("memory_id", Id(128)),
     Column("memory_item", Id(128)),
     Column("memory_up_to", BigInteger, nullable=False),

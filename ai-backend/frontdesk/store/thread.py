@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import and_, literal, null, select, true, union_all
+from sqlalchemy import and_, literal, null, or_, select, true, union_all
 
 from frontdesk.domain.outgoing import ACKNOWLEDGED
 from frontdesk.domain.thread import Line
@@ -13,11 +13,19 @@ from frontdesk.store.tables import conversations, outbox, understandings, webhoo
 
 
 async def since(
-    database: Database, conversation_id: int, *, after: int, before: int, until: datetime, limit: int
+    database: Database,
+    conversation_id: int,
+    *,
+    after: int,
+    before: int,
+    until: datetime,
+    sent_after: datetime | None = None,
+    limit: int,
 ) -> list[Line]:
     """The newest lines of a thread between two received messages, both excluded, the oldest first.
 
-    ``until`` is when the second one was accepted.
+    ``until`` is when the second one was accepted. Of what we sent only what left after ``sent_after`` counts, where that is given,
+    else what left after the first one was accepted.
     """
     message, heard = webhook_messages, understandings
     received = (
@@ -41,7 +49,9 @@ async def since(
             outbox.c.conversation_id == conversation_id,
             outbox.c.state.in_(ACKNOWLEDGED),
             outbox.c.sent_at < until,
-            *([outbox.c.sent_at >= begin] if after else []),
+            *([outbox.c.sent_at > sent_after] if sent_after else []),
+            # A message that was erased since bounds nothing.
+            *([or_(begin.is_(None), outbox.c.sent_at >= begin)] if after and not sent_after else []),
         )
         .order_by(outbox.c.id.desc())
         .limit(limit)

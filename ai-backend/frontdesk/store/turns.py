@@ -1,7 +1,7 @@
 """What was drafted for conversations, and what became of it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -14,11 +14,12 @@ from frontdesk.domain.profiles import Learned
 from frontdesk.domain.replies import Dialogue, Turn, TurnKind, TurnState
 from frontdesk.store import dialogues, events, profiles
 from frontdesk.store.database import Database
+from frontdesk.store.reply_tables import bots, turns
 from frontdesk.store.reply_tables import dialogues as dialogue_table
-from frontdesk.store.reply_tables import turns
 from frontdesk.store.tables import accounts, conversations
 
 LONGEST_REASON = 1000
+ANSWERED = "a person has answered"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,14 +51,13 @@ class Outcome:
 
 @dataclass(frozen=True, kw_only=True)
 class Ended:
-    """A turn of a conversation that has ended, with the messages that it answers; ``may_be_answered``: they were routed before."""
+    """A turn of a conversation that has ended, with the messages that it answers."""
 
     account_id: int
     conversation_id: int
     first_message_id: int
     last_message_id: int
     outcome: Outcome
-    may_be_answered: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,7 +73,8 @@ async def keep(connection: AsyncConnection, ended: Sequence[Ended], *, now: date
 
     A new draft takes the place of an older one. A message that is answered again keeps its first answer.
     """
-    there = await _kinds(connection, [item.last_message_id for item in ended if item.may_be_answered])
+    ended = [await _as_it_is_now(connection, item) for item in ended]
+    there = await _kinds(connection, [item.last_message_id for item in ended])
     drafted = [
         (item, draft)
         for item in ended
@@ -112,6 +113,34 @@ async def keep(connection: AsyncConnection, ended: Sequence[Ended], *, now: date
             if row.state == "suggested" and row.last_message_id in by_message
         ],
     )
+
+
+async def _as_it_is_now(connection: AsyncConnection, item: Ended) -> Ended:
+    """An agent takes seconds to answer. What was decided before that holds only if nobody decided otherwise meanwhile."""
+    outcome = item.outcome
+    chosen = any(draft.state == "chosen" and draft.kind != "command" for draft in outcome.drafts)
+    if not chosen and not any(name == "labels" for name, _ in outcome.changes):
+        return item
+    now = await dialogues.fetch_in(connection, item.conversation_id)
+    if now is None:
+        return item
+    before = outcome.dialogue
+    changes = tuple(
+        (name, tuple(dict.fromkeys((*now.labels, *value))) if name == "labels" else value)
+        for name, value in outcome.changes
+    )
+    watched = ("person_wrote_at", "handed_over_at", "is_stopped", "mode")
+    is_same = all(getattr(now, name) == getattr(before, name) for name in watched) and now.bot == before.bot
+    drafts = outcome.drafts
+    if not is_same:
+        drafts = tuple(
+            replace(draft, state="suggested", reason="somebody stepped in while it was written")
+            if draft.state == "chosen" and draft.kind != "command"
+            else draft
+            for draft in drafts
+            if draft.kind != "notice"
+        )
+    return replace(item, outcome=replace(outcome, drafts=drafts, changes=changes))
 
 
 async def _kinds(connection: AsyncConnection, message_ids: Sequence[int]) -> set[tuple[int, str]]:
@@ -216,34 +245,63 @@ async def _refuse(connection: AsyncConnection, turn_id: int, wanted: TurnState) 
         raise ConflictError(f"this turn is {state} already")
 
 
-async def why_overtaken(database: Database, outgoing: Outgoing) -> str | None:
-    """Why an automatic message of a turn is not to be sent any more, or None where it is.
+@dataclass(frozen=True, kw_only=True)
+class Standing:
+    """What became of the reasons for an automatic message. ``overtaken`` says why it is not to be sent any more, if it is not."""
 
-    Somebody of ours wrote meanwhile, a person is to answer, or the customer wants no automatic messages. What tells the
-    customer that a person answers is sent in spite of that, and so is the answer to a command.
+    is_command: bool = False
+    overtaken: str | None = None
+
+
+async def standing_of(database: Database, outgoing: Outgoing) -> Standing:
+    """Whether an automatic message is still to be sent.
+
+    Somebody of ours wrote meanwhile, a person is to answer, nothing is to leave by itself any more, or the customer wants no
+    automatic messages. What tells the customer that a person answers is sent in spite of that, and so is the answer to a command.
     """
     table, place = turns, dialogue_table
     async with database.read() as connection:
         row = (
             await connection.execute(
                 select(
-                    table.c.kind, table.c.created_at,
-                    conversations.c.person_wrote_at, place.c.handed_over_at, place.c.is_stopped,
+                    table.c.kind, table.c.created_at, table.c.last_message_id,
+                    conversations.c.person_wrote_at, conversations.c.answered_up_to,
+                    place.c.handed_over_at, place.c.is_stopped, place.c.mode, bots.c.reply_mode,
                 )
                 .join(conversations, conversations.c.id == table.c.conversation_id)
                 .outerjoin(place, place.c.conversation_id == table.c.conversation_id)
+                .outerjoin(bots, bots.c.account_id == table.c.account_id)
                 .where(table.c.outbox_id == outgoing.id)
             )
         ).first()  # fmt: skip
-    if row is None or row.kind == "command":
-        return None
-    if row.person_wrote_at is not None and row.person_wrote_at >= row.created_at:
-        return "a person has answered"
+    if row is None:
+        return Standing()
+    is_command = row.kind == "command"
+    return Standing(is_command=is_command, overtaken=None if is_command else _overtaken(row))
+
+
+def _overtaken(row: Any) -> str | None:
+    is_answered = row.answered_up_to is not None and row.answered_up_to >= row.last_message_id
+    if is_answered or (row.person_wrote_at is not None and row.person_wrote_at >= row.created_at):
+        return ANSWERED
     if row.kind == "notice":
         return None
-    if row.handed_over_at is not None and row.handed_over_at >= row.created_at:
-        return "a person is to answer"
-    return "the customer wants no automatic messages" if row.is_stopped else None
+    mode = row.mode or row.reply_mode
+    reasons = (
+        (row.handed_over_at is not None and row.handed_over_at >= row.created_at, "a person is to answer"),
+        (bool(row.is_stopped), "the customer wants no automatic messages"),
+        (mode is not None and mode != "auto", "nothing is to leave by itself any more"),
+    )
+    return next((reason for holds, reason in reasons if holds), None)
+
+
+async def withdrawn(connection: AsyncConnection, outbox_id: int, reason: str) -> None:
+    """Its message was withdrawn: a part of that transaction. Unless a person has answered it is a draft again."""
+    mine = turns.c.outbox_id == outbox_id
+    state = "dismissed" if reason == ANSWERED else "suggested"
+    await connection.execute(
+        update(turns).where(mine).values(state=state, outbox_id=None, reason=reason[:LONGEST_REASON])
+    )
 
 
 async def of_outbox(connection: AsyncConnection, outbox_id: int) -> Turn | None:

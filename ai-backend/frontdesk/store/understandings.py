@@ -129,6 +129,9 @@ async def _begin(connection: AsyncConnection, mine: Any, now: datetime, lease: t
         )
     ).first()  # fmt: skip
     if row is None:
+        # The file was removed meanwhile: nothing will ever be known of it.
+        gone = {"status": "failed", "error": "the file is gone", "due_at": None, "is_judged": True, "changed_at": now}
+        await connection.execute(update(table).where(mine).values(**gone))
         return None
     await connection.execute(
         update(table)

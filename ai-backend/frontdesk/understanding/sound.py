@@ -27,13 +27,19 @@ def as_wav(sound: bytes) -> bytes:
             samples = 0
             for frame in source.decode(audio=0):
                 for part in resampler.resample(frame):
-                    samples += part.samples
-                    if samples > LONGEST_S * RATE:
-                        raise SoundError(f"lasts longer than {LONGEST_S // 60} minutes")
+                    samples = _checked(samples + part.samples)
                     sink.mux(stream.encode(part))
             for part in resampler.resample(None):
                 sink.mux(stream.encode(part))
             sink.mux(stream.encode(None))
-    except (av.FFmpegError, IndexError) as error:
+    except SoundError:
+        raise
+    except (av.FFmpegError, IndexError, ValueError) as error:
         raise SoundError("cannot be decoded") from error
     return target.getvalue()
+
+
+def _checked(samples: int) -> int:
+    if samples > LONGEST_S * RATE:
+        raise SoundError(f"lasts longer than {LONGEST_S // 60} minutes")
+    return samples

@@ -105,6 +105,6 @@ class Understander:
 
     async def _read(self, pdf: bytes) -> str:
         try:
-            return await asyncio.to_thread(text_of, pdf)
+            return await text_of(pdf)
         except DocumentError as error:
             raise CannotUnderstandError(f"the document {error}") from error

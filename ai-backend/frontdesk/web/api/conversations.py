@@ -34,7 +34,7 @@ class ConversationDraft(BaseModel):
     handed_over: bool = Field(
         default=False, description="Whether a person is to answer; false gives it back to the robot"
     )
-    assignee_id: int | None = Field(default=None, description="Whose it is; null is nobody's")
+    assignee_id: int | None = Field(default=None, ge=1, le=2**31 - 1, description="Whose it is; null is nobody's")
     is_stopped: bool = Field(default=False, description="Whether the customer gets no automatic messages")
     labels: Annotated[list[Label], Field(max_length=MOST_LABELS)] = []
 

@@ -82,7 +82,7 @@ async def day_of(desk: Desk) -> StatsDocument:
         since=since,
         received=sum(states.values()),
         processed=states.get("processed", 0),
-        pending=states.get("pending", 0),
+        pending=states.get("pending", 0) + states.get("settling", 0),
         unrouted=states.get("unrouted", 0),
         failed=states.get("failed", 0),
         by_category=counted.get("category", {}),

@@ -58,6 +58,7 @@ def upgrade() -> None:
         sa.Column("erase_at", Moment(), nullable=True),
         sa.Column("summary", LongText, nullable=False),
         sa.Column("summarised_up_to", sa.BigInteger(), nullable=False),
+        sa.Column("summarised_at", Moment(), nullable=True),
         sa.Column("memory_id", Id(128), nullable=True),
         sa.Column("memory_item", Id(128), nullable=True),
         sa.Column("memory_up_to", sa.BigInteger(), nullable=False),
