@@ -10,11 +10,11 @@ import pytest
 import pytest_asyncio
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
-from tests.desk.test_replies import call
 from tests.support.clock import Ahead
 from tests.support.desk import DeskFactory, RunningDesk, webhook
 from tests.support.processes import free_port
 from tests.support.recording import RecordingChannel
+from tests.support.replies import call
 
 from frontdesk.domain.errors import ChannelError, ChannelRejectedError, UnknownOutcomeError
 from frontdesk.domain.people import Person

@@ -3,9 +3,9 @@
 from typing import Any
 
 import pytest
-from tests.desk.test_replies import call
 from tests.support.desk import DeskFactory, RunningDesk, webhook
 from tests.support.openai_server import FakeOpenAI
+from tests.support.replies import call
 
 from frontdesk.domain.profiles import SENSITIVE, parsed_fields
 

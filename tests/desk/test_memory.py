@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 from aiohttp import web
-from tests.desk.test_replies import call, shown
 from tests.support.desk import DeskFactory, RunningDesk, webhook
 from tests.support.openai_server import FakeOpenAI
 from tests.support.processes import free_port
+from tests.support.replies import call, shown
 
 from frontdesk.desk import privacy
 from frontdesk.domain.contacts import Identity
@@ -129,6 +129,19 @@ async def test_an_answer_that_was_never_committed_is_not_remembered(
     assert after[: len(before)] == before
     assert not any(item["id"].startswith("lost") for item in after)
     assert len(after) == len(before) + 2
+
+
+async def test_a_conversation_that_the_provider_lost_is_begun_anew(start_desk: DeskFactory, openai: FakeOpenAI) -> None:
+    """Whoever deleted it there: the next answer does without, the one after that has a new one."""
+    desk: RunningDesk = await start_desk(
+        **KEY, openai_base_url=openai.base_url, memory="conversations", agent_tools=False
+    )
+    await desk.post(webhook("My bicycle is broken"))
+    openai.memories.clear()
+    result = (await desk.post(webhook("And tomorrow?"))).document
+    assert result["routing"]["response"]["answered_by"] == desk.settings.agent_model
+    await desk.post(webhook("And on Sunday?"))
+    assert len(openai.memories) == 1
 
 
 async def test_who_is_forgotten_is_forgotten_by_the_provider_too(start_desk: DeskFactory, openai: FakeOpenAI) -> None:

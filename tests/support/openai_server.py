@@ -227,6 +227,8 @@ class FakeOpenAI:
         return web.json_response({"id": memory, "object": "conversation", "created_at": 1, "metadata": {}})
 
     async def _remembered(self, request: web.Request) -> web.Response:
+        if request.match_info["id"] not in self.memories:
+            return web.json_response({"error": {"message": "not found"}}, status=404)
         items = self.memories[request.match_info["id"]][::-1]
         assert request.query["order"] == "desc"
         data = [item for item in items if item["type"] == "message"]

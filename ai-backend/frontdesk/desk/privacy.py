@@ -11,7 +11,7 @@ from frontdesk.domain.contacts import Identity
 from frontdesk.domain.errors import AnalyserError, ConfigurationError, NotFoundError
 from frontdesk.media.files import MediaFiles
 from frontdesk.model.client import ModelClient
-from frontdesk.store import erasure
+from frontdesk.store import erasure, expiry
 from frontdesk.store.database import Database
 
 log = structlog.get_logger(__name__)
@@ -85,15 +85,15 @@ class Retention:
         """Erase what is older, a part at a time, so that nobody waits for it."""
         if self._messages_days:
             before = self._before(self._messages_days)
-            while (found := await erasure.expire_messages(self._database, before, limit=AT_ONCE))[0]:
+            while (found := await expiry.expire_messages(self._database, before, limit=AT_ONCE))[0]:
                 await _remove(self._database, self._media, found[1])
-            await erasure.expire_history(self._database, before)
+            await expiry.expire_history(self._database, before)
         if self._files_days:
             before = self._before(self._files_days)
-            while (found := await erasure.expire_files(self._database, before, limit=AT_ONCE))[0]:
+            while (found := await expiry.expire_files(self._database, before, limit=AT_ONCE))[0]:
                 await _remove(self._database, self._media, found[1])
         if self._events_days:
-            while await erasure.expire_events(self._database, self._before(self._events_days), limit=AT_ONCE):
+            while await expiry.expire_events(self._database, self._before(self._events_days), limit=AT_ONCE):
                 pass
 
     async def forget_who_asked(self) -> None:

@@ -177,7 +177,7 @@ class Replier:
         )
         if reply.memory is not None:
             place = (
-                ("memory_id", reply.memory.id),
+                ("memory_id", None if reply.memory.is_gone else reply.memory.id),
                 ("memory_item", reply.memory.last_item),
                 ("memory_up_to", whole.id),
             )

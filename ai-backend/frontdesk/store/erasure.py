@@ -11,7 +11,6 @@ from sqlalchemy import ColumnElement, Table, and_, delete, func, or_, select, up
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from frontdesk.domain.contacts import Identity
-from frontdesk.domain.outgoing import OPEN_STATES
 from frontdesk.store import merging, waits
 from frontdesk.store.contact_tables import contact_fields, contact_merges
 from frontdesk.store.database import Database
@@ -25,7 +24,6 @@ from frontdesk.store.tables import (
     contact_identities,
     contacts,
     conversations,
-    events,
     important_customers,
     message_changes,
     message_history,
@@ -99,18 +97,18 @@ async def forget(database: Database, contact_id: int, *, now: datetime) -> tuple
     async def work(connection: AsyncConnection) -> tuple[int, list[str]]:
         ids_of = await merging.family(connection, contact_id)
         own = await _direct(connection, ids_of, locked=True)
-        in_own = await _ids(connection, message.c.id, message.c.conversation_id.in_(own)) if own else []
-        elsewhere = await _ids(
+        in_own = await ids_where(connection, message.c.id, message.c.conversation_id.in_(own)) if own else []
+        elsewhere = await ids_where(
             connection, message.c.id, and_(message.c.contact_id.in_(ids_of), message.c.conversation_id.not_in(own))
         )
-        files = await _erase_what_belongs_to(connection, [*in_own, *elsewhere])
+        files = await erase_what_belongs_to(connection, [*in_own, *elsewhere])
         await _erase_words(connection, ids_of, elsewhere, now)
         for table in (tasks, wait_table, episodes, turns, dialogues, alerts, outbox):
-            for part in _parts(own):
+            for part in parts(own):
                 await connection.execute(delete(table).where(table.c.conversation_id.in_(part)))
-        for part in _parts(in_own):
+        for part in parts(in_own):
             await connection.execute(delete(message).where(message.c.id.in_(part)))
-        for part in _parts(own):
+        for part in parts(own):
             await connection.execute(delete(message_history).where(message_history.c.conversation_id.in_(part)))
             await connection.execute(delete(conversations).where(conversations.c.id.in_(part)))
         for one in reversed(ids_of):
@@ -146,91 +144,6 @@ async def to_forget(database: Database, *, before: datetime, limit: int) -> list
         return sorted({int(row.contact_id) for row in rows})
 
 
-async def expire_messages(database: Database, before: datetime, *, limit: int) -> tuple[int, list[str]]:
-    """Erase the oldest messages that are done and were accepted before a moment, with all that belongs to them.
-
-    How many there were, and the files that nobody has any more. Their conversations stay, and what is to be done.
-    """
-    message = webhook_messages
-
-    async def work(connection: AsyncConnection) -> tuple[int, list[str]]:
-        rows = await connection.execute(
-            select(message.c.id)
-            .where(message.c.created_at < before, message.c.state.in_(("processed", "failed")))
-            .order_by(message.c.created_at)
-            .limit(limit)
-        )
-        ids = [int(row.id) for row in rows]
-        # What was told of the chat before goes with what it was told of.
-        told = await _ids(connection, message.c.conversation_id, message.c.id.in_(ids)) if ids else []
-        for part in _parts(told):
-            await connection.execute(
-                update(dialogues)
-                .where(dialogues.c.conversation_id.in_(part), dialogues.c.summarised_at < before)
-                .values(summary="")
-            )
-        # What is still to be done outlives the message that asked for it.
-        for part in _parts(ids):
-            await connection.execute(delete(task_messages).where(task_messages.c.message_id.in_(part)))
-        files = await _erase_what_belongs_to(connection, ids)
-        for part in _parts(ids):
-            await connection.execute(delete(message).where(message.c.id.in_(part)))
-        return len(ids), files
-
-    return await database.write(work)
-
-
-async def expire_history(database: Database, before: datetime) -> None:
-    """Erase what was said before a moment and came along with later messages, and what we sent before it."""
-
-    async def work(connection: AsyncConnection) -> None:
-        await connection.execute(delete(message_history).where(message_history.c.sent_at < before))
-        ended = outbox.c.state.not_in(OPEN_STATES), outbox.c.created_at < before
-        await connection.execute(delete(outbox).where(*ended))
-
-    await database.write(work)
-
-
-async def expire_files(database: Database, before: datetime, *, limit: int) -> tuple[int, list[str]]:
-    """Take the oldest files from their messages: how many there were, and those that nobody has any more."""
-    table = attachments
-
-    async def work(connection: AsyncConnection) -> tuple[int, list[str]]:
-        rows = (
-            await connection.execute(
-                select(table.c.account_id, table.c.message_id, table.c.sha256)
-                .where(table.c.created_at < before)
-                .order_by(table.c.created_at)
-                .limit(limit)
-            )
-        ).all()
-        for row in rows:
-            mine = table.c.account_id == row.account_id, table.c.message_id == row.message_id
-            await connection.execute(delete(table).where(*mine))
-        return len(rows), await _unused(connection, {bytes(row.sha256) for row in rows})
-
-    return await database.write(work)
-
-
-async def expire_events(database: Database, before: datetime, *, limit: int) -> int:
-    """Forget the oldest events; how many there were."""
-    table = events
-
-    async def work(connection: AsyncConnection) -> int:
-        rows = await connection.execute(
-            select(table.c.id, table.c.created_at)
-            .where(table.c.number.is_not(None))
-            .order_by(table.c.number)
-            .limit(limit)
-        )
-        ids = [int(row.id) for row in rows if row.created_at < before]
-        for part in _parts(ids):
-            await connection.execute(delete(table).where(table.c.id.in_(part)))
-        return len(ids)
-
-    return await database.write(work)
-
-
 async def is_used(database: Database, sha256: str) -> bool:
     """Whether any message has brought a file."""
     table = attachments
@@ -239,17 +152,19 @@ async def is_used(database: Database, sha256: str) -> bool:
     return found is not None
 
 
-async def _erase_what_belongs_to(connection: AsyncConnection, message_ids: Sequence[int]) -> list[str]:
+async def erase_what_belongs_to(connection: AsyncConnection, message_ids: Sequence[int]) -> list[str]:
     """Everything that hangs on messages; the files that nobody else has."""
     message = webhook_messages
     files: set[bytes] = set()
-    for part in _parts(message_ids):
+    for part in parts(message_ids):
         named = (
             await connection.execute(select(message.c.account_id, message.c.message_id).where(message.c.id.in_(part)))
         ).all()
-        task_ids = await _ids(connection, task_messages.c.task_id, task_messages.c.message_id.in_(part))
+        task_ids = await ids_where(connection, task_messages.c.task_id, task_messages.c.message_id.in_(part))
         await connection.execute(delete(task_messages).where(task_messages.c.message_id.in_(part)))
-        asked_by_others = set(await _ids(connection, task_messages.c.task_id, task_messages.c.task_id.in_(task_ids)))
+        asked_by_others = set(
+            await ids_where(connection, task_messages.c.task_id, task_messages.c.task_id.in_(task_ids))
+        )
         gone = sorted(set(task_ids) - asked_by_others)
         await connection.execute(delete(tasks).where(tasks.c.id.in_(gone)))
         await connection.execute(
@@ -275,7 +190,7 @@ async def _erase_what_belongs_to(connection: AsyncConnection, message_ids: Seque
                     message_changes.c.account_id == account_id, message_changes.c.message_id.in_(names)
                 )
             )
-    return await _unused(connection, files)
+    return await unused(connection, files)
 
 
 async def _erase_turns(connection: AsyncConnection, message_ids: Sequence[int]) -> None:
@@ -298,15 +213,16 @@ async def _erase_turns(connection: AsyncConnection, message_ids: Sequence[int]) 
             for burst in bursts
             if any(burst.first_message_id <= id_ <= burst.last_message_id for id_ in ids)
         ]
-        for part in _parts(gone):
+        for part in parts(gone):
             await connection.execute(update(route).where(route.c.turn_id.in_(part)).values(response=None, turn_id=None))
             await connection.execute(delete(turns).where(turns.c.id.in_(part)))
 
 
-async def _unused(connection: AsyncConnection, files: set[bytes]) -> list[str]:
+async def unused(connection: AsyncConnection, files: set[bytes]) -> list[str]:
+    """Those of the files that no message has any more, by their SHA-256."""
     table = attachments
     used: set[bytes] = set()
-    for part in _parts(sorted(files)):
+    for part in parts(sorted(files)):
         rows = await connection.execute(select(table.c.sha256).where(table.c.sha256.in_(part)))
         used |= {bytes(row.sha256) for row in rows}
     return sorted(digest.hex() for digest in files - used)
@@ -319,7 +235,7 @@ async def _erase_words(
     message, history = webhook_messages, message_history
     rows_of = await connection.execute(select(contacts.c.name).where(contacts.c.id.in_(contact_ids)))
     known_as = {str(row.name) for row in rows_of if row.name}
-    for part in _parts(message_ids):
+    for part in parts(message_ids):
         rows = (
             await connection.execute(
                 select(message.c.id, message.c.conversation_id, message.c.sender_id, message.c.sender_name).where(
@@ -387,11 +303,15 @@ async def _direct(connection: AsyncConnection, contact_ids: Sequence[int], *, lo
     return [int(row.id) for row in rows]
 
 
-async def _ids(connection: AsyncConnection, column: ColumnElement[int], condition: ColumnElement[bool]) -> list[int]:
+async def ids_where(
+    connection: AsyncConnection, column: ColumnElement[int], condition: ColumnElement[bool]
+) -> list[int]:
+    """The distinct values of a column of ids, of the rows that fit."""
     return [int(row[0]) for row in await connection.execute(select(column).where(condition).distinct())]
 
 
-def _parts(ids: Sequence[Item]) -> Iterable[Sequence[Item]]:
+def parts(ids: Sequence[Item]) -> Iterable[Sequence[Item]]:
+    """Ids in portions that fit into one statement."""
     return (ids[start : start + AT_ONCE] for start in range(0, len(ids), AT_ONCE))
 
 
