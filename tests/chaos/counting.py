@@ -183,6 +183,7 @@ def _count_turns(storm: Storm, result: Count) -> None:
         storm.database_url, "SELECT COUNT(*) AS n FROM outbox WHERE idempotency_key LIKE 'turn-%' AND is_automatic"
     )
     result.expect("messages of turns are in the outbox twice", holds=of_turns[0]["n"] == len(queued))
+    result.expect("nothing was sent by itself", holds=bool(queued))
     result.numbers["answers by themselves"] = len(queued)
 
 

@@ -121,13 +121,13 @@ class Storm:
     async def rage(self, *, seconds: float, conversations: int, pause_s: float, until: Callable[[], bool]) -> None:
         """Load and trouble for so long, and until something has happened; then the trouble ends and the load comes to its end.
 
-        A slow machine has its storm, too; what has not happened in three times the time does not happen.
+        A slow machine has its storm, too; what has not happened in four times the time does not happen.
         """
         loads = [asyncio.create_task(self._chat(number, pause_s)) for number in range(conversations)]
         troubles = [asyncio.create_task(task) for task in (self._trouble(), self._step_clocks())]
         await asyncio.sleep(seconds)
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(2 * seconds):
+            async with asyncio.timeout(3 * seconds):
                 while not until():  # noqa: ASYNC110 (other processes die, and tell nobody here)
                     await asyncio.sleep(0.5)
         self.is_over = True
@@ -303,7 +303,7 @@ async def storm(directory: Path, *, failpoints: str, send_per_minute: int = 600)
             "AGENTS_DIR": str(agents),
             "BUSINESS_FILE": str(ROOT / "business.example.toml"),
             "VAR_DIR": str(directory / "var"),
-            "WORKER_CONCURRENCY": "24",
+            "WORKER_CONCURRENCY": "64",
             "LEASE_S": str(LEASE_S),
             "SWEEP_INTERVAL_S": "0.5",
             "RETRY_BASE_S": "0.1",
@@ -312,10 +312,16 @@ async def storm(directory: Path, *, failpoints: str, send_per_minute: int = 600)
             "BREAKER_PAUSE_S": "0.3",
             "AGENT_TIMEOUT_S": "2",
             "SEND_PER_MINUTE": str(send_per_minute),
-            # Each message is a turn of its own, and its answer a draft: the storm does not rage over bursts
-            # and answers that leave by themselves.
-            "REPLY_SETTLE_S": "0",
-            "REPLY_MODE": "suggest",
+            # Bursts are answered together, some of them by themselves, also where a person wrote.
+            "REPLY_SETTLE_S": "0.5",
+            "REPLY_SETTLE_MAX_S": "2",
+            "REPLY_MODE": "auto",
+            "AUTO_MIN_CONFIDENCE": "0.75",
+            "AUTO_MAX_RISK": "1",
+            "AUTO_PER_HOUR": "100000",
+            "AUTO_OUTSIDE_HOURS": "true",
+            "HANDOVER_BELOW_CONFIDENCE": "0",
+            "HUMAN_PAUSE_HOURS": "0",
             "FAILPOINTS": failpoints,
             "LOG_LEVEL": "info",
         }
