@@ -57,6 +57,7 @@ class Replier:
         assigns: bool,
         clock: Callable[[], datetime],
     ) -> None:
+        self._reading = asyncio.Lock()
         self._database = database
         self._dispatcher = dispatcher
         self._briefer = briefer
@@ -294,8 +295,11 @@ class Replier:
     async def _wishes(self, record: Record, route: Route) -> tuple[Wish, ...]:
         if not asks_for_something(record, route):
             return ()
-        # Reading dates takes milliseconds, and the first of a language a tenth of a second.
-        return await asyncio.to_thread(wishes_of, record, route, self._calendar_of(record.message.account))
+        # Reading the dates of a burst takes tens of milliseconds, and the first of a language a quarter of a second. One at a
+        # time: threads take turns at the interpreter, and behind several of them the event loop, with it each round trip to
+        # the database inside a transaction, waits for all.
+        async with self._reading:
+            return await asyncio.to_thread(wishes_of, record, route, self._calendar_of(record.message.account))
 
 
 def together(records: tuple[Record, ...]) -> Record:

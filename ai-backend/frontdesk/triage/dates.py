@@ -113,8 +113,9 @@ def _after_tomorrow(text: str, local: datetime) -> datetime | None:
 
 
 def _spoken_day(text: str, language: str, local: datetime) -> datetime | None:
-    later = dict(_search(text, language, local + WEEKS))
-    for words, found in _search(text, language, local):
+    named = _search(text, language, local)
+    later = dict(_search(text, language, local + WEEKS)) if named else {}
+    for words, found in named:
         moved = later.get(words, found) - found - WEEKS
         if _is_believed(words) and abs(moved) <= OF_A_MONTH and found - local <= SPOKEN:
             return found
@@ -122,6 +123,8 @@ def _spoken_day(text: str, language: str, local: datetime) -> datetime | None:
 
 
 def _dated(text: str, language: str, local: datetime) -> tuple[str, datetime] | None:
+    if not _DIGITS.search(text):
+        return None
     for words, found in _search(text, language, local):
         ahead = found - local
         # A day without its year that has just passed is not meant for the next year.
