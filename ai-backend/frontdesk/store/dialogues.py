@@ -214,7 +214,7 @@ def _selected() -> Any:
         .select_from(conversations)
         .join(accounts, accounts.c.id == conversations.c.account_id)
         .outerjoin(dialogues, dialogues.c.conversation_id == conversations.c.id)
-        .outerjoin(bots, and_(bots.c.account_id == conversations.c.account_id))
+        .outerjoin(bots, bots.c.account_id == conversations.c.account_id)
     )  # fmt: skip
 
 
