@@ -19,7 +19,7 @@ from tests.support.processes import free_port
 from frontdesk.cli.serve import serving
 
 KEYS = "idempotency-key"
-ONE_IN = 8
+ONE_IN = 3
 
 
 @dataclass

@@ -118,18 +118,11 @@ class Storm:
                                 break
                     await asyncio.sleep(0.1)
 
-    async def rage(self, *, seconds: float, conversations: int, pause_s: float, until: Callable[[], bool]) -> None:
-        """Load and trouble for so long, and until something has happened; then the trouble ends and the load comes to its end.
-
-        A slow machine has its storm, too; what has not happened in four times the time does not happen.
-        """
+    async def rage(self, *, seconds: float, conversations: int, pause_s: float) -> None:
+        """Load and trouble for so long; then the trouble ends and the load comes to its end."""
         loads = [asyncio.create_task(self._chat(number, pause_s)) for number in range(conversations)]
         troubles = [asyncio.create_task(task) for task in (self._trouble(), self._step_clocks())]
         await asyncio.sleep(seconds)
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(3 * seconds):
-                while not until():  # noqa: ASYNC110 (other processes die, and tell nobody here)
-                    await asyncio.sleep(0.5)
         self.is_over = True
         for trouble in troubles:
             trouble.cancel()

@@ -17,7 +17,8 @@ from frontdesk.failpoints import PLACES
 log = structlog.get_logger(__name__)
 pytestmark = pytest.mark.chaos
 
-CHANCES = {"accepted": 0.01, "claimed": 0.01, "answered": 0.01, "chosen": 0.02, "sent": 0.12}
+CHANCES = {"accepted": 0.01, "claimed": 0.01, "answered": 0.03, "chosen": 0.1, "sent": 0.12}
+"""A burst is answered once, and few answers leave by themselves: a place that is passed seldom is the more dangerous."""
 CONVERSATIONS, PAUSE_S = 200, 4.5
 SETTLE_S = 300
 LEAST_PER_SECOND = 5
@@ -30,13 +31,7 @@ async def test_a_storm_loses_nothing_and_doubles_nothing(tmp_path: Path, pytestc
     began = time.monotonic()
     async with storm(tmp_path, failpoints=failpoints) as raging:
         await raging.until_up()
-        pause_s = max(PAUSE_S, seconds / 60)
-        await raging.rage(
-            seconds=seconds,
-            conversations=CONVERSATIONS,
-            pause_s=pause_s,
-            until=lambda: set(_deaths(tmp_path)) >= set(PLACES),
-        )
+        await raging.rage(seconds=seconds, conversations=CONVERSATIONS, pause_s=max(PAUSE_S, seconds / 60))
         # What is not settled in time is counted, too.
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(SETTLE_S):
@@ -44,7 +39,7 @@ async def test_a_storm_loses_nothing_and_doubles_nothing(tmp_path: Path, pytestc
                     log.info("left", things=left, after_s=round(time.monotonic() - began))
                     await asyncio.sleep(1)  # other processes work, and tell nobody here
         result = await asyncio.to_thread(count, raging)
-    marks = _deaths(tmp_path)
+    marks = [path.name.partition("-")[0] for path in (tmp_path / "var" / "failpoints").glob("*")]
     result.numbers |= {f"died at “{name}”": marks.count(name) for name in PLACES}
     result.numbers |= dict(sorted(raging.deeds.items())) | {"seconds": round(time.monotonic() - began)}
     sys.stderr.write("\n" + json.dumps(result.numbers, indent=1, ensure_ascii=False) + "\n")
@@ -52,8 +47,3 @@ async def test_a_storm_loses_nothing_and_doubles_nothing(tmp_path: Path, pytestc
     assert result.wrongs[:20] == []
     assert result.numbers["acknowledged"] > LEAST_PER_SECOND * seconds
     assert [name for name in PLACES if name not in marks] == []
-
-
-def _deaths(directory: Path) -> list[str]:
-    """The places where processes died, each as often as they did."""
-    return [path.name.partition("-")[0] for path in (directory / "var" / "failpoints").glob("*")]
