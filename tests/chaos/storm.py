@@ -31,6 +31,7 @@ from frontdesk.config.manifests import load_manifests
 from frontdesk.settings import ROOT
 from frontdesk.wire.signing import sign
 
+NURSERY = Path(__file__).with_name("nursery.py")
 LEASE_S = 2
 WEBS, WORKERS = 2, 2
 
@@ -39,31 +40,39 @@ class Supervised:
     """A process of the desk that is started again whenever it ends, as PM2 would."""
 
     def __init__(self, name: str, command: str, directory: Path, environment: dict[str, str]) -> None:
-        self.name, self.directory = name, directory
+        self.name = name
+        self.pid: int | None = None
         self.starts = 0
         self._command = command
         self._environment = environment
-        self._process: asyncio.subprocess.Process | None = None
+        self._log = directory / f"{name}.log"
+        self._silence = 0
 
     async def run(self) -> None:
         """Keep it running until cancelled."""
-        while True:
-            with (self.directory / f"{self.name}.log").open("ab") as log:
-                self._process = await asyncio.create_subprocess_exec(
-                    sys.executable, "-m", "frontdesk", self._command,
-                    env={**os.environ, **self._environment}, stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log,
-                )  # fmt: skip
-            self.starts += 1
-            try:
-                await self._process.wait()
-            finally:
-                with contextlib.suppress(ProcessLookupError):
-                    self._process.kill()
+        with self._log.open("ab") as log:
+            nursery = await asyncio.create_subprocess_exec(
+                sys.executable, str(NURSERY), self._command, env={**os.environ, **self._environment},
+                stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=log,
+            )  # fmt: skip
+        assert nursery.stdin
+        assert nursery.stdout
+        try:
+            while True:
+                nursery.stdin.write(json.dumps(self._environment).encode() + b"\n")
+                self.pid = int(await nursery.stdout.readline())
+                self.starts += 1
+                await nursery.stdout.readline()
+                self.pid, self._silence = None, self._log.stat().st_size
+        finally:
+            self.signal(signal.SIGKILL)
+            nursery.kill()
+            await nursery.wait()
 
     @property
-    def pid(self) -> int | None:
-        """Its process id while it runs."""
-        return self._process.pid if self._process and self._process.returncode is None else None
+    def is_at_work(self) -> bool:
+        """Whether it has said anything since it started: before, there is nothing that it could lose or double."""
+        return self.pid is not None and self._log.stat().st_size > self._silence
 
     def calm(self) -> None:
         """From its next start on it has no reason to die."""
@@ -108,8 +117,10 @@ class Storm:
     is_over: bool = False
 
     async def until_up(self) -> None:
-        """Wait until all web processes take messages."""
+        """Wait until all web processes take messages and the workers are at work."""
         async with asyncio.timeout(60):
+            while not all(worker.is_at_work for worker in self.workers):  # noqa: ASYNC110 (they tell nobody here)
+                await asyncio.sleep(0.1)
             for url in self.urls:
                 while True:
                     with contextlib.suppress(aiohttp.ClientError, TimeoutError, OSError):
@@ -200,17 +211,17 @@ class Storm:
             await deed()
 
     async def _kill_web(self) -> None:
-        random.choice(self.webs).signal(signal.SIGKILL)  # noqa: S311
+        _one_of(self.webs).signal(signal.SIGKILL)
 
     async def _kill_worker(self) -> None:
-        random.choice(self.workers).signal(signal.SIGKILL)  # noqa: S311
+        _one_of(self.workers).signal(signal.SIGKILL)
 
     async def _end_worker_politely(self) -> None:
-        random.choice(self.workers).signal(signal.SIGTERM)  # noqa: S311
+        _one_of(self.workers).signal(signal.SIGTERM)
 
     async def _stop_worker(self) -> None:
         """A process that sleeps through its lease, as under a paused virtual machine, and goes on as if nothing were."""
-        worker = random.choice(self.workers)  # noqa: S311
+        worker = _one_of(self.workers)
         pid = worker.pid
         if pid is None:
             return
@@ -342,6 +353,11 @@ async def storm(directory: Path, *, failpoints: str, send_per_minute: int = 600)
             webs=webs, workers=workers, urls=[f"http://127.0.0.1:{port}" for port in ports], session=session,
             clock_files=clock_files,
         )  # fmt: skip
+
+
+def _one_of(processes: list[Supervised]) -> Supervised:
+    """One of those at work, if any is."""
+    return random.choice([process for process in processes if process.is_at_work] or processes)  # noqa: S311
 
 
 async def _cancelled(running: asyncio.Task[None]) -> None:

@@ -17,8 +17,7 @@ from frontdesk.failpoints import PLACES
 log = structlog.get_logger(__name__)
 pytestmark = pytest.mark.chaos
 
-CHANCES = {"accepted": 0.01, "claimed": 0.01, "answered": 0.03, "chosen": 0.1, "sent": 0.12}
-"""A burst is answered once, and few answers leave by themselves: a place that is passed seldom is the more dangerous."""
+CHANCES = {"accepted": 0.01, "claimed": 0.01, "answered": 0.01, "chosen": 0.05, "sent": 0.12}
 CONVERSATIONS, PAUSE_S = 200, 4.5
 SETTLE_S = 300
 LEAST_PER_SECOND = 5
