@@ -60,6 +60,7 @@ class ScriptedAgents:
     business_name = "Example"
 
     def __init__(self) -> None:
+        self.fields: dict[str, str] = {}
         self.reply = AgentReply(agent="hub", reply="x", confidence=1, answered_by="script")
 
     async def brief(self, *_: object, **__: object) -> Any:
@@ -263,7 +264,9 @@ class Walk(RuleBasedStateMachine):
             {turn.outbox_id for turn in drafted if turn.outbox_id}
         )
         by_outbox = {turn.outbox_id: turn for turn in drafted if turn.outbox_id}
-        automatic = [row.created_at for row in sent if row.is_automatic and by_outbox[row.id].kind == "answer"]
+        # What was withdrawn was not said, and its turn is a draft again.
+        said = [row for row in sent if row.is_automatic and row.state != "withdrawn"]
+        automatic = [row.created_at for row in said if by_outbox[row.id].kind == "answer"]
         for begin in automatic:
             within = [moment for moment in automatic if timedelta() <= moment - begin < timedelta(hours=1)]
             assert len(within) <= LIMITS.most_per_hour
