@@ -92,6 +92,7 @@ async def _checkout(path: Path) -> AsyncIterator[Checkout]:
             await checkout.frontdesk("down")
 
 
+@pytest.mark.timeout(900)
 async def test_up_prepares_everything_and_the_second_time_changes_nothing(tmp_path: Path) -> None:
     """.env, schema, PM2, the page's address and the QR code; then a crash, a mistake in a file, and down."""
     async with _checkout(tmp_path) as checkout:

@@ -15,7 +15,7 @@ from tests.chaos.storm import storm
 from frontdesk.failpoints import PLACES
 
 log = structlog.get_logger(__name__)
-pytestmark = pytest.mark.chaos
+pytestmark = [pytest.mark.chaos, pytest.mark.timeout(0)]
 
 CHANCES = {"accepted": 0.01, "claimed": 0.01, "answered": 0.01, "chosen": 0.05, "sent": 0.12}
 CONVERSATIONS, PAUSE_S = 200, 4.5

@@ -27,7 +27,7 @@ from frontdesk.store.database import Database, open_database
 from frontdesk.store.schema import migrate
 from frontdesk.store.tables import webhook_messages
 
-pytestmark = [pytest.mark.browser, pytest.mark.soak]
+pytestmark = [pytest.mark.browser, pytest.mark.soak, pytest.mark.timeout(0)]
 
 CHATS = 40
 LONG_MESSAGES = 20_000

@@ -24,7 +24,7 @@ PATCHES = {  # what it breaks, and how the storm puts that
 TRIES = 3
 SECONDS = "40"
 
-pytestmark = pytest.mark.sabotage
+pytestmark = [pytest.mark.sabotage, pytest.mark.timeout(0)]
 
 
 @pytest.mark.parametrize("name", PATCHES)

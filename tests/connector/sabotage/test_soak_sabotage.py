@@ -17,7 +17,7 @@ HERE = Path(__file__).parent
 PATCHES = {"forget-before-the-answer": "are lost", "no-deduplication": "delivered twice"}
 SECONDS = "60"
 
-pytestmark = pytest.mark.sabotage
+pytestmark = [pytest.mark.sabotage, pytest.mark.timeout(0)]
 
 
 @pytest.mark.parametrize("name", PATCHES)
