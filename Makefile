@@ -50,7 +50,7 @@ soak: $(VENV)/.dev $(NODE_MODULES)/.installed servers ## half an hour of a storm
 soak-sabotage: $(VENV)/.dev $(NODE_MODULES)/.installed servers ## whether that storm would notice two ways to break the connector
 	$(BIN)/python -m pytest tests/connector/sabotage -m sabotage
 
-quick: $(VENV)/.dev $(NODE_MODULES)/.installed lint ## for every commit: under a minute, no servers
+quick: $(VENV)/.dev $(NODE_MODULES)/.installed lint ## for every commit: some minutes, no servers
 	cd connector-node && npm test --silent
 	$(BIN)/python -m pytest -n auto -m "not browser and not servers and not chaos and not soak and not sabotage" --store sqlite
 

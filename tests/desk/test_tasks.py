@@ -211,6 +211,43 @@ async def test_tasks_come_in_the_order_in_which_they_are_due(desk: RunningDesk) 
     assert [task["title"] for task in await tasks(desk, due_before="2027-01-02T00:00:00Z")] == ["sooner"]
 
 
+async def test_tasks_are_read_page_by_page(desk: RunningDesk) -> None:
+    """Each once and in order, also those that are due at the same time or at none."""
+    for title, more in (
+        ("undated", {}), ("undated too", {}), ("undated, important", {"priority": 1}),
+        ("due", {"due_at": "2027-01-01T10:00:00Z"}), ("due too", {"due_at": "2027-01-01T10:00:00Z"}),
+        ("due, important", {"due_at": "2027-01-01T10:00:00Z", "priority": 2}), ("later", {"due_at": "2027-01-02T10:00:00Z"}),
+    ):  # fmt: skip
+        await edit(desk, "POST", "/tasks", title=title, **more)
+    for size in ("1", "2", "3"):
+        seen: list[str] = []
+        page = (await desk.get("/tasks", params={"limit": size})).document
+        while True:
+            seen += [task["title"] for task in page["tasks"]]
+            if page["next"] is None:
+                break
+            page = (await desk.get("/tasks", params={"limit": size, "after": page["next"]})).document
+        assert seen == [
+            "due, important", "due", "due too", "later", "undated, important", "undated", "undated too",
+        ], size  # fmt: skip
+    for wrong in ("x", "-1", "999", "", "9" * 30, "²"):
+        assert (await desk.get("/tasks", params={"after": wrong})).status == 422, wrong
+
+
+async def test_tasks_are_found_by_type_and_tag(desk: RunningDesk) -> None:
+    """A tag as a whole, whatever is in it."""
+    for title, more in (
+        ("one", {"tags": ["shop", 'a "b"']}), ("two", {"tags": ["workshop", "Shop"]}), ("three", {"type": "call", "tags": ["dükkân"]}),
+    ):  # fmt: skip
+        await edit(desk, "POST", "/tasks", title=title, **more)
+    for query, found in (
+        ({"tag": "shop"}, ["one"]), ({"tag": 'a "b"'}, ["one"]), ({"tag": "b"}, []), ({"tag": "dükkân"}, ["three"]),
+        ({"type": "call"}, ["three"]), ({"type": "call", "tag": "shop"}, []), ({"tag": "%"}, []),
+    ):  # fmt: skip
+        assert [task["title"] for task in await tasks(desk, **query)] == found, query
+    assert (await desk.get("/tasks", params={"type": "party"})).status == 422
+
+
 async def test_a_calendar_can_subscribe_to_what_is_due(desk: RunningDesk) -> None:
     """By its own token, which lets it read tasks and nothing else; days are days where the business is."""
     await edit(desk, "POST", "/tasks", title="Ring Ada; at home, or not", due_at="2027-01-01T10:00:00Z", tags=["vip"])

@@ -14,7 +14,7 @@ from frontdesk.triage.dates import find_due
 from frontdesk.web.api.bodies import is_near
 from frontdesk.web.auth import calendar_token
 
-MOST = 200
+AT_ONCE = 200
 _due_option = click.option(
     "--due", help="2026-01-31T15:00, or “next tuesday at 3pm”; for an existing task also “none”."
 )
@@ -29,16 +29,20 @@ def task() -> None:
 @task.command(name="list")
 @click.option("--status", type=click.Choice([*TASK_STATES, "all"]), default="open", show_default=True)
 @click.option("--assignee", help="Only those of this person.")
-async def list_(*, status: Any, assignee: str | None) -> None:
+@click.option("--type", "type", type=click.Choice(TASK_TYPES), help="Only those of this type.")
+@click.option("--tag", help="Only those with this tag.")
+async def list_(*, status: Any, **filters: Any) -> None:
     """Show tasks, the first due first."""
     settings = load_settings()
+    last = None
     async with opened(settings) as database:
         wanted = None if status == "all" else status
-        found = await tasks.find(database, status=wanted, assignee=assignee, limit=MOST)
-    for item in found:
-        due = _told(settings, item.due, item.account)
-        click.echo(f"{item.id:6}  {due:16}  P{item.priority}  {item.type:9}  {item.assignee or '-':12}  {item.title}")
-    if not found:
+        while found := await tasks.find(database, status=wanted, after=last, limit=AT_ONCE, **filters):
+            for item in found:
+                due, assignee = _told(settings, item.due, item.account), item.assignee or "-"
+                click.echo(f"{item.id:6}  {due:16}  P{item.priority}  {item.type:9}  {assignee:12}  {item.title}")
+            last = found[-1]
+    if last is None:
         click.echo("Nothing is to be done.")
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, insert, or_, select, update
+from sqlalchemy import Row, and_, func, insert, or_, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from frontdesk.domain.errors import InvalidInputError, NotFoundError
@@ -19,6 +19,7 @@ from frontdesk.domain.tasks import (
     Due,
     Task,
     TaskStatus,
+    TaskType,
     Wish,
     is_repeated,
 )
@@ -241,20 +242,31 @@ async def find(
     conversation_id: int | None = None,
     contact_id: int | None = None,
     assignee: str | None = None,
+    type: TaskType | None = None,  # noqa: A002 (the column's name)
+    tag: str | None = None,
     due_before: datetime | None = None,
     due_after: datetime | None = None,
+    after: Task | None = None,
     limit: int,
 ) -> list[Task]:
-    """Tasks, the first due first, those without a time last; within that the most important first."""
+    """Tasks, the first due first, those without a time last; within that the most important first.
+
+    ``after``: the last one seen; those behind it are found.
+    """
     wanted = _selected()
     for column, value in (
         (tasks.c.status, status),
         (tasks.c.conversation_id, conversation_id),
         (tasks.c.contact_id, contact_id),
         (tasks.c.assignee, assignee),
+        (tasks.c.type, type),
     ):
         if value is not None:
             wanted = wanted.where(column == value)
+    if tag is not None:
+        wanted = wanted.where(func.instr(tasks.c.tags, json.dumps(tag, ensure_ascii=False)) > 0)
+    if after is not None:
+        wanted = wanted.where(_is_behind(after))
     if due_before is not None:
         wanted = wanted.where(tasks.c.due_at < due_before)
     if due_after is not None:
@@ -262,6 +274,14 @@ async def find(
     wanted = wanted.order_by(tasks.c.due_at.is_(None), tasks.c.due_at, tasks.c.priority, tasks.c.id).limit(limit)
     async with database.read() as connection:
         return [_task(row) for row in await connection.execute(wanted)]
+
+
+def _is_behind(last: Task) -> Any:
+    within = tuple_(tasks.c.priority, tasks.c.id) > (last.priority, last.id)
+    if last.due is None:
+        return and_(tasks.c.due_at.is_(None), within)
+    due_at = last.due.at
+    return or_(tasks.c.due_at.is_(None), tasks.c.due_at > due_at, and_(tasks.c.due_at == due_at, within))
 
 
 async def open_in(database: Database, conversation_id: int, *, limit: int) -> list[Task]:

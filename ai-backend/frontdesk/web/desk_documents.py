@@ -71,9 +71,10 @@ class TaskDocument(BaseModel):
 
 
 class TasksDocument(BaseModel):
-    """Tasks, the first due first, those without a time last."""
+    """Tasks, the first due first, those without a time last; ``next`` goes on behind the last one, null where there are no more."""
 
     tasks: list[TaskDocument]
+    next: str | None
 
 
 class EndpointDocument(BaseModel):

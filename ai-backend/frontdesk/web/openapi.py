@@ -8,7 +8,7 @@ from pydantic.json_schema import models_json_schema
 
 from frontdesk import __version__
 from frontdesk.channels.whatsapp_web import WebhookPayload
-from frontdesk.domain.tasks import TASK_STATES
+from frontdesk.domain.tasks import TASK_STATES, TASK_TYPES
 from frontdesk.domain.tools import TOOLS
 from frontdesk.web import contact_documents, desk_documents, documents, reply_documents
 from frontdesk.web.api.connections import ConnectionsDocument, PairingDraft
@@ -230,6 +230,9 @@ def document() -> dict[str, Any]:
                         {"name": "conversation_id", "in": "query", "schema": identifier["schema"]},
                         {"name": "contact_id", "in": "query", "schema": identifier["schema"]},
                         {"name": "assignee", "in": "query", "schema": {"type": "string"}},
+                        {"name": "type", "in": "query", "schema": {"enum": list(TASK_TYPES)}},
+                        {"name": "tag", "in": "query", "schema": {"type": "string"}},
+                        {"name": "after", "in": "query", "schema": {"type": "string"}},
                         {"name": "due_before", "in": "query", "schema": {"type": "string", "format": "date-time"}},
                     ],
                     **secured,

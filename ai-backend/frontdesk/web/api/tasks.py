@@ -14,6 +14,7 @@ from frontdesk.domain.tasks import (
     LONGEST_TITLE,
     MOST_TAGS,
     TASK_STATES,
+    TASK_TYPES,
     Due,
     Task,
     TaskStatus,
@@ -21,7 +22,7 @@ from frontdesk.domain.tasks import (
 )
 from frontdesk.store import tasks
 from frontdesk.web.api.bodies import MAX_ID, is_near, read_body, read_document, whole_number
-from frontdesk.web.desk import DESK
+from frontdesk.web.desk import DESK, Desk
 from frontdesk.web.desk_documents import TasksDocument, task_of
 
 DEFAULT_LIMIT = 50
@@ -61,13 +62,17 @@ class TaskDraft(TaskChanges):
 
 
 async def all_tasks(request: web.Request) -> web.Response:
-    """``GET /tasks``: what is to be done, the first due first."""
+    """``GET /tasks``: what is to be done, the first due first; ``after`` is the ``next`` of the page before."""
     desk = request.app[DESK]
     desk.gate.check_person(request)
     query = request.query
     status = query.get("status", "open")
     if status not in (*TASK_STATES, "all"):
         raise _wrong("status", f"must be one of {', '.join(TASK_STATES)} or all")
+    type_ = next((item for item in TASK_TYPES if item == query.get("type")), None)
+    if type_ is None and "type" in query:
+        raise _wrong("type", f"must be one of {', '.join(TASK_TYPES)}")
+    limit = whole_number("limit", query.get("limit"), default=DEFAULT_LIMIT, least=1, most=MAX_LIMIT)
     numbers = {
         name: whole_number(name, query[name], default=0, least=1, most=MAX_ID)
         for name in ("conversation_id", "contact_id")
@@ -77,11 +82,17 @@ async def all_tasks(request: web.Request) -> web.Response:
         desk.database,
         status=None if status == "all" else _status(status),
         assignee=query.get("assignee"),
+        type=type_,
+        tag=query.get("tag"),
         due_before=_moment(query["due_before"]) if "due_before" in query else None,
-        limit=whole_number("limit", query.get("limit"), default=DEFAULT_LIMIT, least=1, most=MAX_LIMIT),
+        after=await _last_seen(desk, query["after"]) if "after" in query else None,
+        limit=limit,
         **numbers,  # type: ignore[arg-type]
     )
-    return web.json_response(text=TasksDocument(tasks=[task_of(task) for task in found]).model_dump_json())
+    document = TasksDocument(
+        tasks=[task_of(task) for task in found], next=str(found[-1].id) if len(found) == limit else None
+    )
+    return web.json_response(text=document.model_dump_json())
 
 
 async def one_task(request: web.Request) -> web.Response:
@@ -175,6 +186,17 @@ def _event(task: Task, zone: Any) -> Event:
     if task.tags:
         entry.add("categories", list(task.tags))
     return entry
+
+
+async def _last_seen(desk: Desk, text: str) -> Task:
+    found = (
+        await tasks.fetch(desk.database, int(text))
+        if text.isascii() and text.isdigit() and int(text) <= MAX_ID
+        else None
+    )
+    if found is None:
+        raise _wrong("after", "must be the next of an earlier answer")
+    return found
 
 
 def _due(draft: TaskChanges) -> Due | None:
