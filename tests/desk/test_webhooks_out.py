@@ -189,9 +189,13 @@ async def test_what_is_not_taken_for_three_days_is_a_dead_letter(bench: Bench, r
     bench.clock.pass_by(days=3)
     new = await bench.happen("session.status")
     await bench.tell()
-    assert [(letter.event_number, letter.type) for letter in await webhooks.dead_letters(bench.database, number)] == [
-        (old[0], "task.created"), (old[1], "task.done"),
-    ]  # fmt: skip
+    letters = await webhooks.dead_letters(bench.database, number, limit=9)
+    assert [(letter.event_number, letter.type) for letter in letters] == [
+        (old[0], "task.created"),
+        (old[1], "task.done"),
+    ]
+    assert await webhooks.dead_letters(bench.database, number, limit=1) == letters[:1]
+    assert await webhooks.dead_letters(bench.database, number, after=old[0], limit=1) == letters[1:]
     bench.clock.pass_by(hours=2)
     await bench.tell()
     assert receiver.types == ["session.status"]
@@ -205,12 +209,12 @@ async def test_what_is_not_taken_for_three_days_is_a_dead_letter(bench: Bench, r
     bench.clock.pass_by(days=3)
     await bench.tell()
     assert (await webhooks.find(bench.database))[0].position == new[0]
-    assert len(await webhooks.dead_letters(bench.database, number)) == 3
+    assert len(await webhooks.dead_letters(bench.database, number, limit=9)) == 3
     receiver.answer = lambda _: 200
     await webhooks.rewind(bench.database, number, after=old[0] - 1)
     await bench.tell()
     assert [body["data"]["number"] for body in receiver.bodies] == [new[0], *old, new[0]]
-    assert await webhooks.dead_letters(bench.database, number) == []
+    assert await webhooks.dead_letters(bench.database, number, limit=9) == []
 
 
 async def test_an_endpoint_that_says_that_it_is_gone_is_told_no_more(bench: Bench, receiver: Receiver) -> None:
@@ -321,7 +325,8 @@ async def test_endpoints_are_changed_without_a_restart(desk: RunningDesk, receiv
     assert (await call("POST", f"{path}/replay", {"after": 0}))[0] == 200
     await receiver.until(lambda: receiver.types.count("task.created") == 2)
     assert (await call("POST", f"{path}/replay", {"after": 10**6}))[0] == 422
-    assert (await call("GET", f"{path}/dead-letters"))[1] == {"dead_letters": []}
+    assert (await call("GET", f"{path}/dead-letters"))[1] == {"dead_letters": [], "next": None}
+    assert (await call("GET", f"{path}/dead-letters?after=x"))[0] == 422
     assert [item["webhook_id"] for item in (await call("GET", "/webhooks"))[1]["webhooks"]] == [made["webhook_id"]]
     assert (await call("DELETE", path))[0] == 204
     missing: tuple[tuple[str, str, Any], ...] = (

@@ -20,8 +20,6 @@ from frontdesk.store.database import Database, inserted_id
 from frontdesk.store.desk_tables import webhook_dead_letters, webhook_endpoints
 from frontdesk.store.tables import events
 
-MOST_LETTERS = 500
-
 
 @dataclass(frozen=True, kw_only=True)
 class Turn:
@@ -202,12 +200,15 @@ async def bury(
     return await database.write(work)
 
 
-async def dead_letters(database: Database, endpoint_id: int) -> list[DeadLetter]:
-    """What an endpoint did not take, the oldest first."""
+async def dead_letters(database: Database, endpoint_id: int, *, after: int = 0, limit: int) -> list[DeadLetter]:
+    """What an endpoint did not take, the oldest first. ``after``: the number of the last event seen."""
     table = webhook_dead_letters
     async with database.read() as connection:
         rows = await connection.execute(
-            select(table).where(table.c.endpoint_id == endpoint_id).order_by(table.c.event_number).limit(MOST_LETTERS)
+            select(table)
+            .where(table.c.endpoint_id == endpoint_id, table.c.event_number > after)
+            .order_by(table.c.event_number)
+            .limit(limit)
         )
         return [
             DeadLetter(event_number=row.event_number, type=row.type, reason=row.reason, at=row.created_at)

@@ -8,6 +8,7 @@ from frontdesk.domain.replies import TurnState
 from frontdesk.web import contact_documents, desk_documents, documents, reply_documents
 
 REFERENCE = "#/components/schemas/{model}"
+LIMIT = {"name": "limit", "in": "query", "schema": {"type": "integer", "minimum": 1, "maximum": 200, "default": 50}}
 
 
 def answer(model: type[BaseModel], description: str) -> dict[str, Any]:
@@ -134,8 +135,16 @@ def webhooks(identifier: dict[str, Any], secured: dict[str, Any]) -> dict[str, A
         },
         "/webhooks/{id}/dead-letters": getting(
             "What it did not take for three days",
-            {"200": answer(desk_documents.DeadLettersDocument, "The oldest first"), **missing},
-            parameters=[identifier],
+            {
+                "200": answer(desk_documents.DeadLettersDocument, "The oldest first"),
+                "422": problem("The query does not fit"),
+                **missing,
+            },
+            parameters=[
+                identifier,
+                {"name": "after", "in": "query", "schema": {"type": "integer", "minimum": 0, "default": 0}},
+                LIMIT,
+            ],
             **secured,
         ),
     }
@@ -197,7 +206,7 @@ def replies(identifier: dict[str, Any], secured: dict[str, Any]) -> dict[str, An
                 {"name": "state", "in": "query", "schema": {"enum": [*get_args(TurnState), "all"], "default": "suggested"}},
                 {"name": "conversation_id", **number},
                 {"name": "before", **number},
-                {"name": "limit", "in": "query", "schema": {"type": "integer", "minimum": 1, "maximum": 200, "default": 50}},
+                LIMIT,
             ],
             **secured,
         ),
@@ -249,11 +258,7 @@ def contacts(identifier: dict[str, Any], secured: dict[str, Any]) -> dict[str, A
             parameters=[
                 {"name": "q", "in": "query", "schema": {"type": "string", "maxLength": 100}},
                 {"name": "before", "in": "query", "schema": identifier["schema"]},
-                {
-                    "name": "limit",
-                    "in": "query",
-                    "schema": {"type": "integer", "minimum": 1, "maximum": 200, "default": 50},
-                },
+                LIMIT,
             ],
             **secured,
         ),

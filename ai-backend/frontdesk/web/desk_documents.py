@@ -102,9 +102,10 @@ class EndpointsDocument(BaseModel):
 
 
 class DeadLettersDocument(BaseModel):
-    """What an endpoint did not take, the oldest first."""
+    """What an endpoint did not take, the oldest first; ``next`` goes on behind the last one, null where there are no more."""
 
     dead_letters: list[DeadLetter]
+    next: int | None
 
 
 def conversation_of(conversation: Conversation, *, now: datetime) -> ConversationDocument:

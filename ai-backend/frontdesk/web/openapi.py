@@ -22,6 +22,7 @@ from frontdesk.web.api.tasks import TaskChanges, TaskDraft
 from frontdesk.web.api.turns import AcceptDraft
 from frontdesk.web.api.webhooks import EndpointChanges, EndpointDraft, RewindDraft
 from frontdesk.web.describing import (
+    LIMIT,
     REFERENCE,
     RESULT,
     UNAUTHENTICATED,
@@ -86,7 +87,6 @@ def document() -> dict[str, Any]:
         "required": True,
         "schema": {"type": "integer", "format": "int64", "minimum": 1, "maximum": 2**63 - 1},
     }
-    limit = {"name": "limit", "in": "query", "schema": {"type": "integer", "minimum": 1, "maximum": 200, "default": 50}}
     prefer = {
         "name": "Prefer",
         "in": "header",
@@ -169,7 +169,7 @@ def document() -> dict[str, Any]:
                     "422": problem("The limit is wrong"),
                     **UNAUTHENTICATED,
                 },
-                parameters=[limit],
+                parameters=[LIMIT],
                 **secured,
             ),
             "/messages/{id}": getting(
@@ -190,7 +190,7 @@ def document() -> dict[str, Any]:
                     "422": problem("The query does not fit"),
                     **UNAUTHENTICATED,
                 },
-                parameters=[limit, {"name": "after", "in": "query", "schema": {"type": "string"}}],
+                parameters=[LIMIT, {"name": "after", "in": "query", "schema": {"type": "string"}}],
                 **secured,
             ),
             "/conversations/{id}": {
@@ -225,7 +225,7 @@ def document() -> dict[str, Any]:
                         **UNAUTHENTICATED,
                     },
                     parameters=[
-                        limit,
+                        LIMIT,
                         {"name": "status", "in": "query", "schema": {"enum": [*TASK_STATES, "all"], "default": "open"}},
                         {"name": "conversation_id", "in": "query", "schema": identifier["schema"]},
                         {"name": "contact_id", "in": "query", "schema": identifier["schema"]},

@@ -9,11 +9,13 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 from frontdesk.domain.errors import FieldProblem, InvalidInputError, NotFoundError
 from frontdesk.domain.webhooks import MOST_FILTERS, Endpoint
 from frontdesk.store import events, webhooks
-from frontdesk.web.api.bodies import MAX_ID, read_body, read_document
+from frontdesk.web.api.bodies import MAX_ID, read_body, read_document, whole_number
 from frontdesk.web.desk import DESK
 from frontdesk.web.desk_documents import DeadLettersDocument, EndpointDocument, EndpointsDocument
 from frontdesk.wire.signing import new_secret
 
+DEFAULT_LIMIT = 50
+MAX_LIMIT = 200
 MAX_ENDPOINT = 2**31 - 1
 
 
@@ -118,14 +120,17 @@ async def replay(request: web.Request) -> web.Response:
 
 
 async def dead_letters(request: web.Request) -> web.Response:
-    """``GET /webhooks/{id}/dead-letters``: what it did not take for three days."""
+    """``GET /webhooks/{id}/dead-letters?after=&limit=``: what it did not take for three days."""
     desk = request.app[DESK]
     desk.gate.check_token(request)
     number = _number(request)
+    after = whole_number("after", request.query.get("after"), default=0, least=0, most=MAX_ID)
+    limit = whole_number("limit", request.query.get("limit"), default=DEFAULT_LIMIT, least=1, most=MAX_LIMIT)
     if await webhooks.fetch(desk.database, number) is None:
         raise NotFoundError("there is no such endpoint")
-    found = await webhooks.dead_letters(desk.database, number)
-    return web.json_response(text=DeadLettersDocument(dead_letters=found).model_dump_json())
+    found = await webhooks.dead_letters(desk.database, number, after=after, limit=limit)
+    document = DeadLettersDocument(dead_letters=found, next=found[-1].event_number if len(found) == limit else None)
+    return web.json_response(text=document.model_dump_json())
 
 
 def _number(request: web.Request) -> int:
