@@ -102,6 +102,28 @@ async def test_a_chat_is_read_in_worked_on_told_and_forgotten(shell: Shell) -> N
     assert await shell.run("waiting") == "Nobody waits for an answer.\n"
 
 
+async def test_lists_are_told_to_their_end(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many are read at once."""
+    monkeypatch.setattr("frontdesk.cli.task.AT_ONCE", 2)
+    assert (
+        await shell.run("drafts", "list", status=1)
+        == "frontdesk: the schema is not there yet; run: frontdesk db migrate\n"
+    )
+    await shell.run("db", "migrate")
+    assert await shell.run("drafts", "list") == "Nothing waits to be sent.\n"
+    assert await shell.run("task", "list") == "Nothing is to be done.\n"
+    for number in range(5):
+        await shell.run("task", "add", f"errand {number}", "--tag", "shop" if number % 2 else "home")
+    listed = (await shell.run("task", "list")).splitlines()
+    assert [line.split()[-1] for line in listed] == ["0", "1", "2", "3", "4"]
+    assert [line.split()[-1] for line in (await shell.run("task", "list", "--tag", "home")).splitlines()] == [
+        "0",
+        "2",
+        "4",
+    ]
+    assert await shell.run("task", "list", "--type", "call") == "Nothing is to be done.\n"
+
+
 async def test_what_cannot_be_told_is_asked_for_in_words(shell: Shell) -> None:
     """Names, accounts, numbers and files that are none."""
     (shell.directory / "group.txt").write_text(

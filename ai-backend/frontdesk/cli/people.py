@@ -16,7 +16,7 @@ from frontdesk.store import dialogues, turns
 from frontdesk.store import people as people_store
 from frontdesk.store.database import Database
 
-MOST = 200
+AT_ONCE = 200
 SHOWN_CHARACTERS = 80
 
 
@@ -127,13 +127,16 @@ def drafts() -> None:
 @click.option("--conversation", type=int, help="Only those of this one.")
 async def list_drafts(*, conversation: int | None) -> None:
     """Show them, the newest first."""
+    last = None
     async with opened(load_settings()) as database:
-        found = await turns.find(database, state="suggested", conversation_id=conversation, limit=MOST)
-    for turn in found:
-        click.echo(
-            f"{turn.id:6}  conversation {turn.conversation_id}  {turn.confidence:.2f}  {shorten(turn.text, SHOWN_CHARACTERS)}"
-        )
-    if not found:
+        while found := await turns.find(
+            database, state="suggested", conversation_id=conversation, before=last, limit=AT_ONCE
+        ):
+            for turn in found:
+                text = shorten(turn.text, SHOWN_CHARACTERS)
+                click.echo(f"{turn.id:6}  conversation {turn.conversation_id}  {turn.confidence:.2f}  {text}")
+            last = found[-1].id
+    if last is None:
         click.echo("Nothing waits to be sent.")
 
 
