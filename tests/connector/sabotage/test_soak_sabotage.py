@@ -28,7 +28,7 @@ def test_the_soak_notices(name: str, tmp_path: Path) -> None:
         ROOT, tree, symlinks=True, ignore=shutil.ignore_patterns(".git", ".venv", "node_modules", "var", "__pycache__")
     )
     (tree / "connector-node" / "node_modules").symlink_to(ROOT / "connector-node" / "node_modules")
-    subprocess.run(["patch", "-p1", "--fuzz=0", "-i", HERE / f"{name}.patch"], cwd=tree, check=True)
+    subprocess.run(["git", "apply", HERE / f"{name}.patch"], cwd=tree, check=True)
     outcome = subprocess.run(
         [sys.executable, "-m", "pytest", "tests/connector/test_soak.py", "-q", "--soak-seconds", SECONDS, "--soak-settles", "60"],
         cwd=tree, env={**os.environ, "PYTHONPATH": f"{tree / 'ai-backend'}:{tree}"}, capture_output=True, text=True, check=False,
