@@ -264,7 +264,8 @@ async def find(
         if value is not None:
             wanted = wanted.where(column == value)
     if tag is not None:
-        wanted = wanted.where(func.instr(tasks.c.tags, json.dumps(tag, ensure_ascii=False)) > 0)
+        # Tags have no space around them; with one, a comma would be taken for what stands between two tags.
+        wanted = wanted.where(func.instr(tasks.c.tags, json.dumps(tag.strip(), ensure_ascii=False)) > 0)
     if after is not None:
         wanted = wanted.where(_is_behind(after))
     if due_before is not None:
