@@ -73,7 +73,8 @@ class RabbitMQNode:
     def launch(self) -> None:
         """Start the node; it serves some seconds later, see :meth:`await_serving`."""
         subprocess.run(
-            [_epmd(), "-daemon", "-address", "127.0.0.1", "-port", str(self.epmd_port)],
+            # Relaxed: else it refuses to end while it has not seen yet that its node has.
+            [_epmd(), "-daemon", "-relaxed_command_check", "-address", "127.0.0.1", "-port", str(self.epmd_port)],
             check=True,
             env=self.environment,
         )
