@@ -5,6 +5,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 NODE_MODULES := connector-node/node_modules
+PAGE_MODULES := ai-backend/node_modules
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PUPPETEER_SKIP_DOWNLOAD := 1
 
@@ -71,13 +72,10 @@ lock: $(VENV)/.dev ## renew the lock files
 	  target=requirements$$([ $$extra = dev ] && echo -dev).txt; \
 	  ../$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
 	    --no-emit-index-url --upgrade --extra $$extra ../pyproject.toml -o $$target; done
-	cd connector-node && npm update --package-lock-only
-	cd connector-node && node -e 'const fs = require("fs"), file = "package-lock.json", lock = JSON.parse(fs.readFileSync(file)); \
-	  for (const entry of Object.values(lock.packages)) { for (const name of ["funding", "licenses", "resolved"]) delete entry[name]; if (typeof entry.license === "object") delete entry.license } \
-	  fs.writeFileSync(file, JSON.stringify(lock, null, 2) + "\n")'
+	for folder in connector-node ai-backend; do (cd $$folder && npm update --package-lock-only && node ../scripts/plain-lock.mjs) || exit 1; done
 
 clean: down ## remove what can be made again; data under var/ stays
-	rm -rf $(VENV) $(NODE_MODULES) .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(NODE_MODULES) $(PAGE_MODULES) .mypy_cache .ruff_cache .hypothesis
 
 servers: browser
 	@scripts/system-packages.sh chromium-headless-shell:chromium-headless-shell mariadbd:mariadb-server /usr/lib/rabbitmq/bin/rabbitmq-server:rabbitmq-server faketime:faketime
@@ -91,7 +89,7 @@ $(VENV)/bin/python:
 	@echo "• making the virtual environment"
 	@$(PYTHON) -m venv $(VENV)
 
-$(VENV)/.runtime: ai-backend/requirements.txt pyproject.toml | $(VENV)/bin/python
+$(VENV)/.runtime: ai-backend/requirements.txt pyproject.toml $(PAGE_MODULES)/.installed | $(VENV)/bin/python
 	@echo "• installing Python packages (about half a minute)"
 	@$(BIN)/pip install -qq --require-hashes -r ai-backend/requirements.txt
 	@$(BIN)/pip install -qq --no-deps --no-build-isolation -e .
@@ -100,6 +98,11 @@ $(VENV)/.runtime: ai-backend/requirements.txt pyproject.toml | $(VENV)/bin/pytho
 $(VENV)/.dev: ai-backend/requirements-dev.txt $(VENV)/.runtime
 	@echo "• installing the tools for development"
 	@$(BIN)/pip install -qq --require-hashes -r ai-backend/requirements-dev.txt
+	@touch $@
+
+$(PAGE_MODULES)/.installed: ai-backend/package-lock.json
+	@node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)' || { echo "Node 20 or newer is needed" >&2; exit 1; }
+	@cd ai-backend && npm ci --no-audit --no-fund --loglevel=error > /dev/null
 	@touch $@
 
 $(NODE_MODULES)/.installed: connector-node/package-lock.json

@@ -13,6 +13,18 @@ CREATE TABLE accounts (
 	CONSTRAINT uq_accounts_name UNIQUE (name)
 )ENGINE=InnoDB CHARSET=utf8mb4 COLLATE utf8mb4_bin;
 
+CREATE TABLE api_tokens (
+	id INTEGER NOT NULL AUTO_INCREMENT,
+	digest VARBINARY(32) NOT NULL,
+	name VARCHAR(64) NOT NULL,
+	scopes VARCHAR(64) NOT NULL,
+	created_by VARCHAR(64),
+	created_at DATETIME(6) NOT NULL,
+	used_at DATETIME(6),
+	PRIMARY KEY (id),
+	CONSTRAINT uq_api_tokens_digest UNIQUE (digest)
+)ENGINE=InnoDB CHARSET=utf8mb4 COLLATE utf8mb4_bin;
+
 CREATE TABLE contact_fields (
 	contact_id BIGINT NOT NULL,
 	field VARBINARY(40) NOT NULL,
@@ -102,6 +114,30 @@ CREATE TABLE important_customers (
 	CONSTRAINT uq_important_customers_kind_value UNIQUE (kind, value)
 )ENGINE=InnoDB CHARSET=utf8mb4 COLLATE utf8mb4_bin;
 
+CREATE TABLE invitations (
+	digest VARBINARY(32) NOT NULL,
+	person_id INTEGER,
+	created_at DATETIME(6) NOT NULL,
+	expires_at DATETIME(6) NOT NULL,
+	PRIMARY KEY (digest)
+)ENGINE=InnoDB CHARSET=utf8mb4 COLLATE utf8mb4_bin;
+
+CREATE INDEX ix_invitations_person_id ON invitations (person_id);
+
+CREATE TABLE logins (
+	digest VARBINARY(32) NOT NULL,
+	person_id INTEGER NOT NULL,
+	device VARCHAR(255) NOT NULL,
+	created_at DATETIME(6) NOT NULL,
+	seen_at DATETIME(6) NOT NULL,
+	expires_at DATETIME(6) NOT NULL,
+	PRIMARY KEY (digest)
+)ENGINE=InnoDB CHARSET=utf8mb4 COLLATE utf8mb4_bin;
+
+CREATE INDEX ix_logins_expires_at ON logins (expires_at);
+
+CREATE INDEX ix_logins_person_id ON logins (person_id);
+
 CREATE TABLE people (
 	id INTEGER NOT NULL AUTO_INCREMENT,
 	name VARCHAR(64) NOT NULL,
@@ -113,6 +149,8 @@ CREATE TABLE people (
 	quiet VARCHAR(16),
 	assigned_at DATETIME(6),
 	created_at DATETIME(6) NOT NULL,
+	`role` VARCHAR(16) NOT NULL DEFAULT 'agent',
+	password VARCHAR(255),
 	PRIMARY KEY (id),
 	CONSTRAINT uq_people_name_key UNIQUE (name_key)
 )ENGINE=InnoDB CHARSET=utf8mb4 COLLATE utf8mb4_bin;
@@ -609,4 +647,4 @@ CREATE TABLE alembic_version (
 	PRIMARY KEY (version_num)
 );
 
-INSERT INTO alembic_version (version_num) VALUES ('0010');
+INSERT INTO alembic_version (version_num) VALUES ('0011');

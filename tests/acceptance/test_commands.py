@@ -98,7 +98,7 @@ async def test_up_prepares_everything_and_the_second_time_changes_nothing(tmp_pa
     async with _checkout(tmp_path) as checkout:
         status, output = await checkout.frontdesk("up")
         assert status == 0, output
-        assert f"http://127.0.0.1:{checkout.backend_port}/?token=" in output
+        assert f"http://127.0.0.1:{checkout.backend_port}/setup?token=" in output
         assert "SQLite" in output
         assert "rules (no OPENAI_API_KEY)" in output
         assert "▄▄▄▄▄" in output

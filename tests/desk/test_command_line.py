@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import io
+import re
 import sys
 from pathlib import Path
 
@@ -139,3 +140,12 @@ async def test_what_cannot_be_told_is_asked_for_in_words(shell: Shell) -> None:
         (("group.txt", "--me", "Ada", "--with-model"), "--with-model needs OPENAI_API_KEY"),
     ):
         assert told in await shell.run("import", "--dry-run", *words, status=1), words
+
+
+async def test_who_is_locked_out_comes_in_by_the_machine(shell: Shell) -> None:
+    """Whoever can read the settings may let somebody in; somebody new is added."""
+    await shell.run("db", "migrate")
+    for _ in range(2):
+        link = await shell.run("people", "invite", "Ada", "--role", "admin")
+        assert re.fullmatch(r"http://127\.0\.0\.1:\d+/setup\?token=[\w-]{43}\n", link)
+    assert (await shell.run("people", "list")).count("Ada") == 1

@@ -11,6 +11,7 @@ from aiohttp import web
 from tests.support.desk import SECRETS, DeskFactory, Reply, RunningDesk, webhook
 from tests.support.openai_server import FakeOpenAI
 from tests.support.processes import free_port
+from tests.support.visitors import come_in
 
 from frontdesk.cli.serve import serving
 from frontdesk.domain.errors import ConfigurationError
@@ -373,18 +374,20 @@ async def test_each_account_has_its_connector(start_desk: DeskFactory) -> None:
 
 
 async def test_only_peoples_own_pages_command_a_connection(desk: RunningDesk) -> None:
-    """The cookie comes along with what another site makes a browser do; the browser says so."""
-    cookie = f"frontdesk={desk.backend.desk.gate.cookie}"
+    """The cookie comes along with what another site makes a browser do; the browser says so, and the page's word is missing."""
+    visitor = await come_in(desk)
     path = "/connections/main/restart"
+    assert (await ask(desk, path, x="y")).status == 401
+    word = {"x-csrf-token": visitor.csrf}
     for headers in (
-        {"x": "y"},
-        {"cookie": cookie},
-        {"cookie": cookie, "sec-fetch-site": "cross-site"},
-        {"cookie": cookie, "origin": "http://evil.example"},
+        {},
+        {"sec-fetch-site": "same-origin"},
+        {"sec-fetch-site": "same-origin", "x-csrf-token": "0" * 64},
+        {"sec-fetch-site": "cross-site", **word},
+        {"origin": "http://evil.example", **word},
     ):
-        assert (await ask(desk, path, **headers)).status == 401
-    reply = await ask(desk, path, **{"cookie": cookie, "sec-fetch-site": "same-origin", "accept": "text/html"})
-    # There is no connector here; it was asked.
-    assert (reply.status, reply.document["code"]) == (502, "channel_failed")
-    reply = await ask(desk, path, cookie=cookie, origin=desk.url)
-    assert reply.status == 502
+        assert (await ask(desk, path, cookie=visitor.cookie, **headers)).status == 403
+    for headers in ({"sec-fetch-site": "same-origin"}, {"origin": desk.url}):
+        reply = await ask(desk, path, cookie=visitor.cookie, **headers, **word)
+        # There is no connector here; it was asked.
+        assert (reply.status, reply.document["code"]) == (502, "channel_failed")

@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from tests.support.clock import NOW, Clock
 from tests.support.desk import DeskFactory, Reply, RunningDesk, webhook
 from tests.support.recording import RecordingChannel
+from tests.support.visitors import come_in
 
 from frontdesk.channels.whatsapp_web import parse
 from frontdesk.domain.business import Business
@@ -22,7 +23,6 @@ from frontdesk.domain.outgoing import Outgoing, OutgoingState
 from frontdesk.pipeline.deliver import Deliverer
 from frontdesk.store import duties, events, intake, outbox
 from frontdesk.store.database import Database
-from frontdesk.web.auth import COOKIE
 
 ALWAYS = Business(name="Example")
 
@@ -418,8 +418,8 @@ async def test_a_text_is_queued_over_http_and_can_be_followed(start_desk: DeskFa
     wide = {"state": "read", "channel_key": stored.channel_key, "message_id": "é" * 200}
     assert (await _write(desk, "/outbox/acknowledgements", wide)).document["errors"][0]["pointer"] == "/message_id"
     # What a page elsewhere makes a browser do carries only the cookie.
-    cookie = {"cookie": f"{COOKIE}={desk.backend.desk.gate.cookie}"}
+    cookie = {"cookie": (await come_in(desk)).cookie}
     async with desk.session.post(desk.url + path, json={"text": "x"}, headers=cookie) as response:
-        assert response.status == 401
+        assert response.status == 403
     traced = await _write(desk, path, {"text": "x"}, traceparent="x" * 300)
     assert traced.status == 202

@@ -75,7 +75,9 @@ async def demo(*, once: bool) -> None:
             _say("• starting backend, agents, connector and a browser")
             async with system.running():
                 await system.connection("SCAN_QR_CODE")
-                _say(f"\n  Open  {system.page}\n\n• it shows a QR code; the stand-in's phone scans it in a moment")
+                _say(
+                    f"\n  Open  {await system.entrance()}\n\n• it shows a QR code; the stand-in's phone scans it in a moment"
+                )
                 if not once:
                     await _pause(stopped, 6)
                 await phone.scan()

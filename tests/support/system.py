@@ -11,10 +11,13 @@ from typing import Any
 
 import aiohttp
 from tests.support.desk import SECRETS, with_free_ports
+from tests.support.mariadb import async_url
 from tests.support.processes import end, free_port, running
+from tests.support.visitors import link_for
 from tests.support.whatsapp import Phone
 
 from frontdesk.settings import ROOT
+from frontdesk.store.database import open_database
 
 NODE = shutil.which("node") or "node"
 
@@ -27,7 +30,6 @@ class System:
         self.phone = phone
         self.backend_port, self.connector_port = free_port(), free_port()
         self.url = f"http://127.0.0.1:{self.backend_port}"
-        self.page = f"{self.url}/?token={SECRETS['api_token']}"
         agents = directory / "agents"
         shutil.copytree(ROOT / "agents", agents, ignore=shutil.ignore_patterns("__pycache__"))
         with_free_ports(agents)
@@ -65,6 +67,14 @@ class System:
                 for log in sorted(self.directory.glob("*.log")):
                     sys.stderr.write(f"--- {log.name}\n{log.read_text(encoding='utf-8')[-6000:]}\n")
                 raise
+
+    async def entrance(self) -> str:
+        """The address by which the first person comes in, once."""
+        database = open_database(async_url(self.environment["DATABASE_URL"]))
+        try:
+            return self.url + await link_for(database)
+        finally:
+            await database.close()
 
     async def start_connector(self, **changes: str) -> None:
         """Start the connector, as after it had been stopped, or one of another account."""

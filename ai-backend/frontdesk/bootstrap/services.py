@@ -99,7 +99,7 @@ async def backend(settings: Settings, *, clock: Clock | None = None) -> AsyncIte
             acceptor=acceptor,
             sender=sender,
             feed=built.feed,
-            gate=Gate(api_token=settings.api_token, accounts=settings.accounts),
+            gate=Gate(api_token=settings.api_token, accounts=settings.accounts, database=built.database),
             clock=built.clock,
             limits=limits_of(settings),
             tools=built.tools,

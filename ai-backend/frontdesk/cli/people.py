@@ -6,13 +6,14 @@ from typing import Any, get_args
 import click
 
 from frontdesk.bootstrap import alerting, opened
+from frontdesk.domain.access import digest_of, new_secret
 from frontdesk.domain.contacts import normalise_phone
 from frontdesk.domain.errors import ChannelError, InvalidInputError, NotFoundError
-from frontdesk.domain.people import QUIET_PATTERN, AlertChannel, Person
+from frontdesk.domain.people import QUIET_PATTERN, AlertChannel, Person, Role
 from frontdesk.domain.replies import Bot, ReplyMode
 from frontdesk.domain.text import shorten
 from frontdesk.settings import MAIN_ACCOUNT, load_settings
-from frontdesk.store import dialogues, turns
+from frontdesk.store import access, dialogues, turns
 from frontdesk.store import people as people_store
 from frontdesk.store.database import Database
 
@@ -96,6 +97,25 @@ async def remove(name: str) -> None:
 
 @people.command()
 @click.argument("name")
+@click.option("--role", type=click.Choice(get_args(Role)), help="What they may do from now on.")
+async def invite(name: str, *, role: Role | None) -> None:
+    """Print a link by which NAME chooses a password, once. Somebody who is not there yet is added."""
+    settings = load_settings()
+    page = (settings.public_url or f"http://{settings.backend_host}:{settings.backend_port}").rstrip("/")
+    secret = new_secret()
+    async with opened(settings) as database:
+        found = next((item for item in await people_store.find(database) if _is_called(item, name)), None)
+        if found is None:
+            blank: dict[str, Any] = {"email": None, "phone": None, "is_available": True, "alerts": [], "quiet": None}
+            found = await people_store.create(database, {"name": name, **blank}, now=database.now())
+        if role is not None:
+            await people_store.change(database, found.id, {"role": role})
+        await access.invite(database, digest_of(secret), person_id=found.id, now=database.now())
+    click.echo(f"{page}/setup?token={secret}")
+
+
+@people.command()
+@click.argument("name")
 @click.option("--account", default=MAIN_ACCOUNT, show_default=True, help="Whose WhatsApp it is sent by.")
 async def test(name: str, *, account: str) -> int:
     """Send NAME a test alert by each of their ways, now."""
@@ -171,9 +191,12 @@ async def mode(*, mode: str, account: str, conversation: int | None) -> None:
     click.echo(f"account {account}: {mode}")
 
 
+def _is_called(person: Person, name: str) -> bool:
+    return person.name.casefold() == name.strip().casefold()
+
+
 async def _named(database: Database, name: str) -> Person:
-    wanted = name.strip().casefold()
-    found = next((person for person in await people_store.find(database) if person.name.casefold() == wanted), None)
+    found = next((person for person in await people_store.find(database) if _is_called(person, name)), None)
     if found is None:
         raise NotFoundError(f"there is nobody called {name}")
     return found

@@ -1,6 +1,7 @@
 """``frontdesk up``, ``down`` and ``status``: the whole desk under PM2, as ``make up`` starts it."""
 
 import asyncio
+import contextlib
 import errno
 import hashlib
 import json
@@ -20,14 +21,16 @@ import aiohttp
 import click
 import segno
 
-from frontdesk.bootstrap import database_of
+from frontdesk.bootstrap import database_of, opened
 from frontdesk.channels.connector import Connectors, ConnectorStatus
 from frontdesk.cli.check import check_parts
 from frontdesk.config.manifests import load_manifests
+from frontdesk.domain.access import digest_of, new_secret
 from frontdesk.domain.errors import ConfigurationError, UnavailableError
 from frontdesk.settings import MAIN_ACCOUNT, ROOT, Settings, load_settings
+from frontdesk.store import access
 from frontdesk.store.schema import migrate
-from frontdesk.wire.signing import new_secret
+from frontdesk.wire.signing import new_secret as new_signing_secret
 
 PM2 = ROOT / "connector-node" / "node_modules" / ".bin" / "pm2"
 ECOSYSTEM = ROOT / "ecosystem.config.js"
@@ -100,7 +103,7 @@ def _write_env() -> None:
     _say("writing .env with fresh secrets")
     text = (ROOT / ".env.example").read_text(encoding="utf-8")
     for name in ("WEBHOOK_SECRET", "AGENT_SECRET"):
-        text = re.sub(rf"^{name}=$", f"{name}={new_secret()}", text, flags=re.MULTILINE)
+        text = re.sub(rf"^{name}=$", f"{name}={new_signing_secret()}", text, flags=re.MULTILINE)
     for name in ("API_TOKEN", "CONNECTOR_TOKEN"):
         text = re.sub(rf"^{name}=$", f"{name}={secrets.token_urlsafe(24)}", text, flags=re.MULTILINE)
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -272,9 +275,10 @@ def _missing(health: dict[str, Any] | None) -> str | None:
 
 async def _report(settings: Settings, health: dict[str, Any]) -> None:
     connections = await _connections(settings)
-    page = f"http://{settings.backend_host}:{settings.backend_port}/?token={settings.api_token}"
+    page = settings.public_url or f"http://{settings.backend_host}:{settings.backend_port}"
+    entrance = await _setup_link(settings)
     rows = [
-        ("page", page),
+        ("begin here", page.rstrip("/") + entrance) if entrance else ("page", page),
         ("database", _database_line(health)),
         ("analyser", (health.get("analyser") or {}).get("name", "unknown")),
         *((_name_of(link, connections), _connection_line(link)) for link in connections),
@@ -283,7 +287,18 @@ async def _report(settings: Settings, health: dict[str, Any]) -> None:
         if link.qr:
             show_code(link.qr, None if len(connections) == 1 else link.account)
     for name, value in rows:
-        click.echo(f"  {name:10} {value}")
+        click.echo(f"  {name:11} {value}")
+
+
+async def _setup_link(settings: Settings) -> str | None:
+    """The one-time link by which the first person comes in, while nobody has."""
+    with contextlib.suppress(UnavailableError):
+        async with opened(settings) as database:
+            if not await access.is_set_up(database):
+                secret = new_secret()
+                await access.invite(database, digest_of(secret), person_id=None, now=database.now())
+                return f"/setup?token={secret}"
+    return None
 
 
 def _database_line(health: dict[str, Any]) -> str:

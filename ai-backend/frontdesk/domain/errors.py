@@ -61,6 +61,23 @@ class UnauthenticatedError(FrontdeskError):
     code = "unauthenticated"
 
 
+class ForbiddenError(FrontdeskError):
+    """The caller is known and may not do this."""
+
+    code = "forbidden"
+
+
+class TooManyError(FrontdeskError):
+    """Too many attempts; wait before the next one."""
+
+    code = "too_many"
+    retryable = True
+
+    def __init__(self, detail: str | None = None, *, retry_after_s: int = 60) -> None:
+        super().__init__(detail)
+        self.retry_after_s = retry_after_s
+
+
 class NotFoundError(FrontdeskError):
     """There is nothing at this address."""
 

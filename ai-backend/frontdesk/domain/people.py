@@ -8,6 +8,8 @@ from zoneinfo import ZoneInfo
 from pydantic import BaseModel, ConfigDict, Field
 
 AlertChannel = Literal["whatsapp", "email"]
+Role = Literal["admin", "agent", "viewer"]
+"""``viewer`` looks, ``agent`` answers too, ``admin`` decides how the desk works."""
 LONGEST_NAME = 64
 QUIET_PATTERN = re.compile(r"([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d")
 
@@ -25,6 +27,8 @@ class Person(BaseModel):
     alerts: tuple[AlertChannel, ...] = Field(description="How they are reached when something is urgent")
     quiet: str | None
     created_at: datetime
+    role: Role = "agent"
+    can_log_in: bool = Field(default=False, description="Whether they have chosen a password")
 
     def reachable_at(self, moment: datetime, zone: ZoneInfo) -> datetime:
         """The moment itself, or the end of the quiet hours that it lies in."""

@@ -7,8 +7,9 @@ from typing import Any
 from sqlalchemy import Row, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from frontdesk.domain.errors import InvalidInputError, NotFoundError
+from frontdesk.domain.errors import ConflictError, InvalidInputError, NotFoundError
 from frontdesk.domain.people import Person
+from frontdesk.store.access_tables import invitations, logins
 from frontdesk.store.database import Database, inserted_id
 from frontdesk.store.reply_tables import dialogues, people
 
@@ -16,14 +17,14 @@ from frontdesk.store.reply_tables import dialogues, people
 async def find(database: Database) -> list[Person]:
     """All of them, by name."""
     async with database.read() as connection:
-        return [_person(row) for row in await connection.execute(select(people).order_by(people.c.name_key))]
+        return [person_of(row) for row in await connection.execute(select(people).order_by(people.c.name_key))]
 
 
 async def fetch(database: Database, person_id: int) -> Person | None:
     """One of them, or None."""
     async with database.read() as connection:
         row = (await connection.execute(select(people).where(people.c.id == person_id))).first()
-        return _person(row) if row else None
+        return person_of(row) if row else None
 
 
 async def create(database: Database, values: Mapping[str, Any], *, now: datetime) -> Person:
@@ -44,7 +45,8 @@ async def change(database: Database, person_id: int, values: Mapping[str, Any]) 
     """Change somebody; what is left out stays.
 
     Raises:
-        NotFoundError: there is nobody. InvalidInputError: somebody else has that name.
+        NotFoundError: there is nobody. InvalidInputError: somebody else has that name. ConflictError: nobody would be left who
+            lets others in.
     """
 
     async def work(connection: AsyncConnection) -> None:
@@ -53,6 +55,8 @@ async def change(database: Database, person_id: int, values: Mapping[str, Any]) 
             raise NotFoundError("there is no such person")
         if "name" in values:
             await _check_name(connection, values["name"], but=person_id)
+        if values.get("role", "admin") != "admin":
+            await _check_admins(connection, person_id)
         if values:
             await connection.execute(update(people).where(people.c.id == person_id).values(**_stored(values)))
 
@@ -61,19 +65,35 @@ async def change(database: Database, person_id: int, values: Mapping[str, Any]) 
 
 
 async def remove(database: Database, person_id: int) -> bool:
-    """Remove somebody; False where there was nobody. Their conversations are nobody's then."""
+    """Remove somebody; False where there was nobody. Their conversations are nobody's then.
+
+    Raises:
+        ConflictError: nobody would be left who lets others in.
+    """
 
     async def work(connection: AsyncConnection) -> bool:
+        await _check_admins(connection, person_id)
         await connection.execute(update(dialogues).where(dialogues.c.assignee_id == person_id).values(assignee_id=None))
+        for table in (logins, invitations):
+            await connection.execute(delete(table).where(table.c.person_id == person_id))
         return bool((await connection.execute(delete(people).where(people.c.id == person_id))).rowcount)
 
     return await database.write(work)
 
 
 async def _check_name(connection: AsyncConnection, name: str, *, but: int | None) -> None:
-    taken = await connection.scalar(select(people.c.id).where(people.c.name_key == _key(name)))
+    taken = await connection.scalar(select(people.c.id).where(people.c.name_key == key_of(name)))
     if taken is not None and taken != but:
         raise InvalidInputError("somebody has that name already")
+
+
+async def _check_admins(connection: AsyncConnection, person_id: int) -> None:
+    """Somebody must stay who can let others in."""
+    rows = await connection.execute(
+        select(people.c.id).where(people.c.role == "admin", people.c.password.is_not(None)).with_for_update()
+    )
+    if [int(row.id) for row in rows] == [person_id]:
+        raise ConflictError("they are the only admin who can log in; make somebody else an admin first")
 
 
 async def _known(database: Database, person_id: int) -> Person:
@@ -83,20 +103,22 @@ async def _known(database: Database, person_id: int) -> Person:
     return found
 
 
-def _key(name: str) -> str:
+def key_of(name: str) -> str:
+    """What makes two names the same."""
     return " ".join(name.casefold().split())
 
 
 def _stored(values: Mapping[str, Any]) -> dict[str, Any]:
     stored = dict(values)
     if "name" in stored:
-        stored["name_key"] = _key(stored["name"])
+        stored["name_key"] = key_of(stored["name"])
     if "alerts" in stored:
         stored["alerts"] = ",".join(stored["alerts"])
     return stored
 
 
-def _person(row: Row[Any]) -> Person:
+def person_of(row: Row[Any]) -> Person:
+    """The person that a row is."""
     return Person(
         id=row.id,
         name=row.name,
@@ -106,4 +128,6 @@ def _person(row: Row[Any]) -> Person:
         alerts=tuple(row.alerts.split(",")) if row.alerts else (),
         quiet=row.quiet,
         created_at=row.created_at,
+        role=row.role,
+        can_log_in=row.password is not None,
     )

@@ -19,6 +19,9 @@ people = table(
     # Whose turn it is: who was given a conversation longest ago.
     Column("assigned_at", Moment),
     Column("created_at", Moment, nullable=False),
+    Column("role", String(16), nullable=False, server_default="agent"),
+    # As Argon2 writes it; null where nobody has chosen one.
+    Column("password", String(255)),
 )
 
 bots = table(

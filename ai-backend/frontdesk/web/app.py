@@ -6,8 +6,8 @@ import structlog
 from aiohttp import web
 
 from frontdesk import telemetry
-from frontdesk.web import pages
 from frontdesk.web.api import (
+    access,
     connections,
     connector,
     contacts,
@@ -25,7 +25,9 @@ from frontdesk.web.api import (
     webhook,
     webhooks,
 )
+from frontdesk.web.auth import recognising
 from frontdesk.web.desk import DESK, Desk
+from frontdesk.web.pages import entrance, rendering, status
 from frontdesk.web.problems import Handler, problems_middleware
 
 log = structlog.get_logger(__name__)
@@ -66,6 +68,15 @@ ROUTES = (
     web.delete(r"/webhooks/{id:\d{1,20}}", webhooks.remove),
     web.post(r"/webhooks/{id:\d{1,20}}/replay", webhooks.replay),
     web.get(r"/webhooks/{id:\d{1,20}}/dead-letters", webhooks.dead_letters),
+    web.post(r"/people/{id:\d{1,20}}/invitation", access.invite),
+    web.get("/tokens", access.all_tokens),
+    web.post("/tokens", access.make_token),
+    web.delete(r"/tokens/{id:\d{1,20}}", access.revoke_token),
+    web.post("/login", access.log_in),
+    web.post("/logout", access.log_out),
+    web.post("/setup", access.set_up),
+    web.get("/me", access.me),
+    web.post("/me/password", access.change_password),
     web.get("/tasks", tasks.all_tasks),
     web.post("/tasks", tasks.create),
     web.get(r"/tasks/{id:\d{1,20}}", tasks.one_task),
@@ -85,11 +96,13 @@ ROUTES = (
     web.get("/metrics", reading.metrics),
     web.get("/health", health.health),
     web.get("/ready", health.ready),
-    web.get("/openapi.json", pages.openapi),
-    web.get("/docs", pages.api_docs),
-    web.get("/", pages.home),
-    web.get("/status", pages.fragment),
-    web.static("/static/", pages.STATIC),
+    web.get("/openapi.json", status.openapi),
+    web.get("/docs", status.api_docs),
+    web.get("/login", entrance.login),
+    web.get("/setup", entrance.setup),
+    web.get("/", status.home),
+    web.get("/status", status.fragment),
+    web.get("/static/{name}", rendering.static),
 )
 
 
@@ -115,7 +128,10 @@ async def _measured(request: web.Request, handler: Handler) -> web.StreamRespons
 
 def build_app(desk: Desk) -> web.Application:
     """The application that serves a desk."""
-    app = web.Application(client_max_size=desk.settings.max_body_bytes, middlewares=[_measured, problems_middleware])
+    app = web.Application(
+        client_max_size=desk.settings.max_body_bytes,
+        middlewares=[_measured, problems_middleware, recognising(desk.gate)],
+    )
     app[DESK] = desk
     app.add_routes(ROUTES)
     return app

@@ -31,7 +31,10 @@ def problem(description: str) -> dict[str, Any]:
     return {"description": description, "content": {"application/problem+json": {"schema": schema}}}
 
 
-UNAUTHENTICATED = {"401": problem("No valid signature, token or cookie")}
+UNAUTHENTICATED = {
+    "401": problem("No valid signature, token or cookie"),
+    "403": problem("The caller lacks the right, or their browser was made to ask"),
+}
 UNAVAILABLE = {"503": problem("The store is away, or too much is in hand: come back after Retry-After seconds")}
 RESULT = "The message is stored, judged and routed"
 

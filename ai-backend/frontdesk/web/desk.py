@@ -23,6 +23,7 @@ from frontdesk.store.database import Database
 from frontdesk.triage.assess import Assessor
 from frontdesk.understanding.understander import Understander
 from frontdesk.web.auth import Gate
+from frontdesk.web.passwords import Passwords
 
 
 @dataclass(kw_only=True)
@@ -42,6 +43,7 @@ class Desk:
     sender: Sender
     feed: Feed
     gate: Gate
+    passwords: Passwords = field(default_factory=Passwords)
     clock: Callable[[], datetime]
     limits: Limits
     tools: Tools

@@ -10,7 +10,7 @@ from frontdesk import __version__
 from frontdesk.channels.whatsapp_web import WebhookPayload
 from frontdesk.domain.tasks import TASK_STATES, TASK_TYPES
 from frontdesk.domain.tools import TOOLS
-from frontdesk.web import contact_documents, desk_documents, documents, reply_documents
+from frontdesk.web import contact_documents, desk_documents, documents, operations, reply_documents
 from frontdesk.web.api.connections import ConnectionsDocument, PairingDraft
 from frontdesk.web.api.connector import ChangeDraft, SessionDraft
 from frontdesk.web.api.contacts import ContactChanges, MergeDraft, UnmergeDraft
@@ -77,6 +77,8 @@ def document() -> dict[str, Any]:
             (EndpointChanges, "validation"),
             (RewindDraft, "validation"),
             (ConnectionsDocument, "serialization"),
+            *((model, "validation") for model in operations.BODIES),
+            *((model, "serialization") for model in operations.ANSWERS),
             *((model, "serialization") for model in _ANSWERS),
         ],
         ref_template=REFERENCE,
@@ -216,6 +218,7 @@ def document() -> dict[str, Any]:
             **replies(identifier, secured),
             **contacts(identifier, secured),
             **webhooks(identifier, secured),
+            **operations.paths(),
             "/tasks": {
                 **getting(
                     "What is to be done, the first due first",

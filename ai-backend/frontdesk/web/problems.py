@@ -18,8 +18,10 @@ STATUSES: dict[type[errors.FrontdeskError], int] = {
     errors.UnsupportedEncodingError: 415,
     errors.BodyTooLargeError: 413,
     errors.UnauthenticatedError: 401,
+    errors.ForbiddenError: 403,
     errors.NotFoundError: 404,
     errors.ConflictError: 409,
+    errors.TooManyError: 429,
     errors.ChannelError: 502,
     errors.UnavailableError: 503,
     errors.StorageFullError: 507,
@@ -41,6 +43,8 @@ def problem(error: errors.FrontdeskError, status: int | None = None) -> web.Resp
     headers = {}
     if status in {503, 507}:
         headers["Retry-After"] = str(RETRY_AFTER_S)
+    if isinstance(error, errors.TooManyError):
+        headers["Retry-After"] = str(error.retry_after_s)
     if status == 401:
         headers["WWW-Authenticate"] = 'Bearer realm="frontdesk"'
     return web.json_response(

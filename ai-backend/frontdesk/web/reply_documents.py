@@ -4,7 +4,7 @@ from datetime import datetime
 
 from pydantic import BaseModel, Field
 
-from frontdesk.domain.people import AlertChannel
+from frontdesk.domain.people import AlertChannel, Role
 from frontdesk.domain.replies import Dialogue, Limits, Personality, ReplyMode, Turn, TurnKind, TurnState
 
 
@@ -61,6 +61,8 @@ class PersonDocument(BaseModel):
     is_available: bool
     alerts: list[AlertChannel]
     quiet: str | None
+    role: Role
+    can_log_in: bool = Field(description="Whether they have chosen a password")
     created_at: datetime
 
 

@@ -29,7 +29,7 @@ class ConnectionsDocument(BaseModel):
 async def all_connections(request: web.Request) -> web.Response:
     """``GET /connections``: state, history and code of each account."""
     desk = request.app[DESK]
-    desk.gate.check_person(request)
+    desk.gate.check(request, "read")
     document = ConnectionsDocument(connections=await desk.connectors.statuses())
     return web.json_response(text=document.model_dump_json(), headers={"Cache-Control": "no-store"})
 
@@ -37,7 +37,7 @@ async def all_connections(request: web.Request) -> web.Response:
 async def restart(request: web.Request) -> web.Response:
     """``POST /connections/{account}/restart``: a new browser, and a new code where the account is not linked."""
     desk = request.app[DESK]
-    desk.gate.check_action(request)
+    desk.gate.check(request, "manage")
     await desk.connectors.of(request.match_info["account"]).restart()
     return _done(request, {"status": "restarting"})
 
@@ -45,7 +45,7 @@ async def restart(request: web.Request) -> web.Response:
 async def log_out(request: web.Request) -> web.Response:
     """``POST /connections/{account}/logout``: unlink the account."""
     desk = request.app[DESK]
-    desk.gate.check_action(request)
+    desk.gate.check(request, "manage")
     await desk.connectors.of(request.match_info["account"]).log_out()
     return _done(request, {"status": "unlinked"})
 
@@ -53,7 +53,7 @@ async def log_out(request: web.Request) -> web.Response:
 async def pairing_code(request: web.Request) -> web.Response:
     """``POST /connections/{account}/pairing-code``: a code to type in on the phone, instead of scanning."""
     desk = request.app[DESK]
-    desk.gate.check_action(request)
+    desk.gate.check(request, "manage")
     draft = read_document(PairingDraft, await read_body(request))
     code = await desk.connectors.of(request.match_info["account"]).pairing_code(draft.phone_number)
     return web.json_response({"code": code})

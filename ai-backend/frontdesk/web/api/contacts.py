@@ -48,7 +48,7 @@ class UnmergeDraft(BaseModel):
 async def all_contacts(request: web.Request) -> web.Response:
     """``GET /contacts?q=&before=&limit=``: by a part of a name, a number or something that is known."""
     desk = request.app[DESK]
-    desk.gate.check_person(request)
+    desk.gate.check(request, "read")
     query = request.query
     limit = whole_number("limit", query.get("limit"), default=DEFAULT_LIMIT, least=1, most=MAX_LIMIT)
     before = whole_number("before", query.get("before"), default=MAX_ID, least=1, most=MAX_ID)
@@ -65,14 +65,14 @@ async def all_contacts(request: web.Request) -> web.Response:
 async def one(request: web.Request) -> web.Response:
     """``GET /contacts/{id}``."""
     desk = request.app[DESK]
-    desk.gate.check_person(request)
+    desk.gate.check(request, "read")
     return await _shown(desk, _number(request))
 
 
 async def change(request: web.Request) -> web.Response:
     """``PATCH /contacts/{id}``: what a person knows."""
     desk = request.app[DESK]
-    desk.gate.check_token(request)
+    desk.gate.check(request, "write")
     draft = read_document(ContactChanges, await read_body(request))
     known = _wanted(desk)
     unknown = sorted(set(draft.fields) - set(known))
@@ -88,7 +88,7 @@ async def change(request: web.Request) -> web.Response:
 async def merge(request: web.Request) -> web.Response:
     """``POST /contacts/{id}/merge``: another contact goes on as this one."""
     desk = request.app[DESK]
-    desk.gate.check_token(request)
+    desk.gate.check(request, "write")
     draft = read_document(MergeDraft, await read_body(request))
     number = _number(request)
     await merging.merge(desk.database, number, draft.contact_id, now=desk.clock())
@@ -99,7 +99,7 @@ async def merge(request: web.Request) -> web.Response:
 async def unmerge(request: web.Request) -> web.Response:
     """``POST /contacts/{id}/unmerge``: they are two again."""
     desk = request.app[DESK]
-    desk.gate.check_token(request)
+    desk.gate.check(request, "write")
     draft = read_document(UnmergeDraft, await read_body(request))
     number = _number(request)
     await merging.undo(desk.database, number, draft.merge_id, now=desk.clock())

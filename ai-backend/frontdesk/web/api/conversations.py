@@ -42,7 +42,7 @@ class ConversationDraft(BaseModel):
 async def waiting(request: web.Request) -> web.Response:
     """``GET /conversations?limit=&after=``: where somebody waits for an answer, the first due first."""
     desk = request.app[DESK]
-    desk.gate.check_person(request)
+    desk.gate.check(request, "read")
     limit = whole_number("limit", request.query.get("limit"), default=DEFAULT_LIMIT, least=1, most=MAX_LIMIT)
     found = await inbox.waiting(desk.database, limit=limit, after=_place(request.query.get("after")))
     last = found[-1] if len(found) == limit else None
@@ -56,14 +56,14 @@ async def waiting(request: web.Request) -> web.Response:
 async def one(request: web.Request) -> web.Response:
     """``GET /conversations/{id}``: a chat, and who waits in it."""
     desk = request.app[DESK]
-    desk.gate.check_person(request)
+    desk.gate.check(request, "read")
     return await _shown(desk, int(request.match_info["id"]))
 
 
 async def change(request: web.Request) -> web.Response:
     """``PATCH /conversations/{id}``: a person says that it is done, or how it goes on."""
     desk = request.app[DESK]
-    desk.gate.check_token(request)
+    desk.gate.check(request, "write")
     draft = read_document(ConversationDraft, await read_body(request))
     given = draft.model_dump(exclude_unset=True)
     number = int(request.match_info["id"])

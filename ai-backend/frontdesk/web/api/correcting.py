@@ -44,7 +44,7 @@ class AnalysisCorrection(BaseModel):
 async def change(request: web.Request) -> web.Response:
     """Judge it so; priority and deadline follow, and no later judgement takes it back."""
     desk = request.app[DESK]
-    desk.gate.check_token(request)
+    desk.gate.check(request, "write")
     draft = read_document(AnalysisCorrection, await read_body(request))
     values = draft.model_dump(exclude_unset=True)
     person = values.pop("person", None)

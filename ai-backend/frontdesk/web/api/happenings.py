@@ -23,7 +23,7 @@ async def events(request: web.Request) -> web.StreamResponse:
     text/event-stream``) goes on until it is cut, and begins with what happens from now on where nothing else is asked.
     """
     desk = request.app[DESK]
-    desk.gate.check_person(request)
+    desk.gate.check(request, "read")
     query = request.query
     limit = whole_number("limit", query.get("limit"), default=DEFAULT_LIMIT, least=1, most=MAX_LIMIT)
     wait_s = whole_number("wait", query.get("wait"), default=0, least=0, most=MAX_WAIT_S)

@@ -19,7 +19,7 @@ async def health(request: web.Request) -> web.Response:
     desk = request.app[DESK]
     reachable = await _database_answers(desk)
     document = HealthDocument(status="ok" if reachable else "unavailable")
-    if desk.gate.is_person(request):
+    if desk.gate.is_known(request):
         document = document.model_copy(update=await _details(desk, reachable=reachable))
     return _response(document, reachable=reachable)
 

@@ -7,7 +7,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 
 from frontdesk.domain.contacts import normalise_phone
 from frontdesk.domain.errors import NotFoundError
-from frontdesk.domain.people import LONGEST_NAME, QUIET_PATTERN, AlertChannel, Person
+from frontdesk.domain.people import LONGEST_NAME, QUIET_PATTERN, AlertChannel, Person, Role
 from frontdesk.domain.replies import Bot, Personality, ReplyMode
 from frontdesk.store import dialogues, people
 from frontdesk.web.api.bodies import read_body, read_document
@@ -43,6 +43,7 @@ class PersonChanges(BaseModel):
     is_available: bool = Field(default=True, strict=True, description="Whether conversations are assigned to them")
     alerts: list[AlertChannel] = Field(default=[], max_length=2, description="How they are reached in urgent cases")
     quiet: Quiet | None = Field(default=None, description="When they are not to be reached, as 22:00-07:00")
+    role: Role = Field(default="agent", description="viewer looks, agent answers too, admin decides how the desk works")
 
 
 class PersonDraft(PersonChanges):
@@ -70,7 +71,7 @@ class BotChanges(BaseModel):
 async def everybody(request: web.Request) -> web.Response:
     """``GET /people``."""
     desk = request.app[DESK]
-    desk.gate.check_person(request)
+    desk.gate.check(request, "read")
     document = PeopleDocument(people=[_shown(person) for person in await people.find(desk.database)])
     return web.json_response(text=document.model_dump_json())
 
@@ -78,7 +79,7 @@ async def everybody(request: web.Request) -> web.Response:
 async def create(request: web.Request) -> web.Response:
     """``POST /people``: add somebody."""
     desk = request.app[DESK]
-    desk.gate.check_token(request)
+    desk.gate.check(request, "manage")
     draft = read_document(PersonDraft, await read_body(request))
     made = await people.create(desk.database, draft.model_dump(), now=desk.clock())
     return web.json_response(
@@ -89,7 +90,7 @@ async def create(request: web.Request) -> web.Response:
 async def one(request: web.Request) -> web.Response:
     """``GET /people/{id}``."""
     desk = request.app[DESK]
-    desk.gate.check_person(request)
+    desk.gate.check(request, "read")
     found = await people.fetch(desk.database, _number(request))
     if found is None:
         raise NotFoundError("there is no such person")
@@ -99,7 +100,7 @@ async def one(request: web.Request) -> web.Response:
 async def change(request: web.Request) -> web.Response:
     """``PATCH /people/{id}``."""
     desk = request.app[DESK]
-    desk.gate.check_token(request)
+    desk.gate.check(request, "manage")
     draft = read_document(PersonChanges, await read_body(request))
     changed = await people.change(desk.database, _number(request), draft.model_dump(exclude_unset=True))
     return web.json_response(text=_shown(changed).model_dump_json())
@@ -108,7 +109,7 @@ async def change(request: web.Request) -> web.Response:
 async def remove(request: web.Request) -> web.Response:
     """``DELETE /people/{id}``: what was theirs is nobody's."""
     desk = request.app[DESK]
-    desk.gate.check_token(request)
+    desk.gate.check(request, "manage")
     if not await people.remove(desk.database, _number(request)):
         raise NotFoundError("there is no such person")
     return web.Response(status=204)
@@ -117,7 +118,7 @@ async def remove(request: web.Request) -> web.Response:
 async def bots(request: web.Request) -> web.Response:
     """``GET /bots``: how the desk speaks for each account."""
     desk = request.app[DESK]
-    desk.gate.check_person(request)
+    desk.gate.check(request, "read")
     found = await dialogues.list_bots(desk.database, list(desk.settings.accounts))
     document = BotsDocument(bots=[_shown_bot(bot, desk) for bot in found])
     return web.json_response(text=document.model_dump_json())
@@ -126,14 +127,14 @@ async def bots(request: web.Request) -> web.Response:
 async def one_bot(request: web.Request) -> web.Response:
     """``GET /bots/{account}``."""
     desk = request.app[DESK]
-    desk.gate.check_person(request)
+    desk.gate.check(request, "read")
     return web.json_response(text=_shown_bot(await _bot(request, desk), desk).model_dump_json())
 
 
 async def change_bot(request: web.Request) -> web.Response:
     """``PATCH /bots/{account}``: takes effect with the next message."""
     desk = request.app[DESK]
-    desk.gate.check_token(request)
+    desk.gate.check(request, "manage")
     draft = read_document(BotChanges, await read_body(request))
     given: dict[str, Any] = draft.model_dump(exclude_unset=True)
     changed = Bot.model_validate((await _bot(request, desk)).model_dump() | given)

@@ -25,7 +25,7 @@ async def asked_for(request: web.Request) -> Record:
         UnauthenticatedError: nobody we know asks. NotFoundError: there is none.
     """
     desk = request.app[DESK]
-    desk.gate.check_person(request)
+    desk.gate.check(request, "read")
     number = int(request.match_info["id"])
     record = await messages.fetch(desk.database, number) if number <= MAX_ID else None
     if record is None:
@@ -49,7 +49,7 @@ async def one_message(request: web.Request) -> web.Response:
 async def latest_messages(request: web.Request) -> web.Response:
     """``GET /messages?limit=``: the newest messages."""
     desk = request.app[DESK]
-    desk.gate.check_person(request)
+    desk.gate.check(request, "read")
     limit = whole_number("limit", request.query.get("limit"), default=DEFAULT_LIMIT, least=1, most=MAX_LIMIT)
     records = await messages.fetch_latest(desk.database, limit=limit)
     document = MessagesDocument(messages=await _documents(desk, records))
@@ -68,7 +68,7 @@ async def _documents(desk: Desk, records: Sequence[Record]) -> list[MessageDocum
 async def last_day(request: web.Request) -> web.Response:
     """``GET /stats``: the last 24 hours."""
     desk = request.app[DESK]
-    desk.gate.check_person(request)
+    desk.gate.check(request, "read")
     return web.json_response(text=(await day_of(desk)).model_dump_json())
 
 
@@ -117,7 +117,7 @@ async def _answers(desk: Desk, since: datetime) -> AnswersDocument:
 async def metrics(request: web.Request) -> web.Response:
     """``GET /metrics`` for Prometheus."""
     desk = request.app[DESK]
-    desk.gate.check_person(request)
+    desk.gate.check(request, "read")
     telemetry.set_waiting(await stats.waiting(desk.database))
     oldest = await stats.oldest_waiting(desk.database)
     telemetry.set_oldest((desk.clock() - oldest).total_seconds() if oldest else 0)

@@ -41,7 +41,7 @@ class Acknowledgement(BaseModel):
 async def write_to_conversation(request: web.Request) -> web.Response:
     """``POST /conversations/{id}/messages``: 202, and where to look for what becomes of it."""
     desk = request.app[DESK]
-    desk.gate.check_token(request)
+    desk.gate.check(request, "write")
     draft = read_document(OutgoingMessageDraft, await read_body(request))
     key = request.headers.get(KEY_HEADER, "").strip() or uuid.uuid4().hex
     if len(key.encode("utf-8", "surrogateescape")) > MAX_KEY_BYTES or not key.isprintable() or not key.isascii():
@@ -63,7 +63,7 @@ async def write_to_conversation(request: web.Request) -> web.Response:
 async def one_outgoing(request: web.Request) -> web.Response:
     """``GET /outbox/{id}``: a message of ours and its state."""
     desk = request.app[DESK]
-    desk.gate.check_person(request)
+    desk.gate.check(request, "read")
     number = int(request.match_info["id"])
     found = await outbox.fetch(desk.database, number) if number <= MAX_ID else None
     if found is None:

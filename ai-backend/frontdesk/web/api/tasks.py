@@ -64,7 +64,7 @@ class TaskDraft(TaskChanges):
 async def all_tasks(request: web.Request) -> web.Response:
     """``GET /tasks``: what is to be done, the first due first; ``after`` is the ``next`` of the page before."""
     desk = request.app[DESK]
-    desk.gate.check_person(request)
+    desk.gate.check(request, "read")
     query = request.query
     status = query.get("status", "open")
     if status not in (*TASK_STATES, "all"):
@@ -98,7 +98,7 @@ async def all_tasks(request: web.Request) -> web.Response:
 async def one_task(request: web.Request) -> web.Response:
     """``GET /tasks/{id}``: a task, and the messages that asked for it."""
     desk = request.app[DESK]
-    desk.gate.check_person(request)
+    desk.gate.check(request, "read")
     number = int(request.match_info["id"])
     found = await tasks.fetch(desk.database, number) if number <= MAX_ID else None
     if found is None:
@@ -110,7 +110,7 @@ async def one_task(request: web.Request) -> web.Response:
 async def create(request: web.Request) -> web.Response:
     """``POST /tasks``: a person makes a task."""
     desk = request.app[DESK]
-    desk.gate.check_token(request)
+    desk.gate.check(request, "write")
     draft = read_document(TaskDraft, await read_body(request))
     made = await tasks.create(
         desk.database,
@@ -128,7 +128,7 @@ async def create(request: web.Request) -> web.Response:
 async def change(request: web.Request) -> web.Response:
     """``PATCH /tasks/{id}``: a person edits a task, or ends it."""
     desk = request.app[DESK]
-    desk.gate.check_token(request)
+    desk.gate.check(request, "write")
     draft = read_document(TaskChanges, await read_body(request))
     number = int(request.match_info["id"])
     if number > MAX_ID:

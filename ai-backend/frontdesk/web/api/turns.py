@@ -32,7 +32,7 @@ class AcceptDraft(BaseModel):
 async def all_turns(request: web.Request) -> web.Response:
     """``GET /turns?state=&conversation_id=&before=&limit=``: what was drafted, the newest first."""
     desk = request.app[DESK]
-    desk.gate.check_person(request)
+    desk.gate.check(request, "read")
     query = request.query
     state = query.get("state", "suggested")
     if state not in (*STATES, "all"):
@@ -55,14 +55,14 @@ async def all_turns(request: web.Request) -> web.Response:
 async def one(request: web.Request) -> web.Response:
     """``GET /turns/{id}``."""
     desk = request.app[DESK]
-    desk.gate.check_person(request)
+    desk.gate.check(request, "read")
     return web.json_response(text=turn_of(await _asked_for(request, desk)).model_dump_json())
 
 
 async def accept(request: web.Request) -> web.Response:
     """``POST /turns/{id}/accept``: send it, as it is or in other words; 202. The same again is the same message."""
     desk = request.app[DESK]
-    desk.gate.check_action(request)
+    desk.gate.check(request, "write")
     body = await read_body(request)
     draft = read_document(AcceptDraft, body) if body.strip() else AcceptDraft()
     turn = await _asked_for(request, desk)
@@ -77,7 +77,7 @@ async def accept(request: web.Request) -> web.Response:
 async def dismiss(request: web.Request) -> web.Response:
     """``POST /turns/{id}/dismiss``: throw it away."""
     desk = request.app[DESK]
-    desk.gate.check_action(request)
+    desk.gate.check(request, "write")
     turn = await turns.dismiss(desk.database, (await _asked_for(request, desk)).id, now=desk.clock())
     return web.json_response(text=turn_of(turn).model_dump_json())
 

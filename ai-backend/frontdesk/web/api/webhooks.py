@@ -61,7 +61,7 @@ class RewindDraft(BaseModel):
 async def all_endpoints(request: web.Request) -> web.Response:
     """``GET /webhooks``: who is told, and how far each is."""
     desk = request.app[DESK]
-    desk.gate.check_token(request)
+    desk.gate.check(request, "manage")
     found = [_shown(item) for item in await webhooks.find(desk.database)]
     return web.json_response(text=EndpointsDocument(webhooks=found).model_dump_json())
 
@@ -69,7 +69,7 @@ async def all_endpoints(request: web.Request) -> web.Response:
 async def create(request: web.Request) -> web.Response:
     """``POST /webhooks``: tell somebody what happens from now on. The secret is shown this once."""
     desk = request.app[DESK]
-    desk.gate.check_token(request)
+    desk.gate.check(request, "manage")
     draft = read_document(EndpointDraft, await read_body(request))
     made = await webhooks.create(desk.database, draft.model_dump(), secret=new_secret(), now=desk.clock())
     document = _shown(made).model_copy(update={"secret": made.secret})
@@ -83,7 +83,7 @@ async def create(request: web.Request) -> web.Response:
 async def one(request: web.Request) -> web.Response:
     """``GET /webhooks/{id}``."""
     desk = request.app[DESK]
-    desk.gate.check_token(request)
+    desk.gate.check(request, "manage")
     found = await webhooks.fetch(desk.database, _number(request))
     if found is None:
         raise NotFoundError("there is no such endpoint")
@@ -93,7 +93,7 @@ async def one(request: web.Request) -> web.Response:
 async def change(request: web.Request) -> web.Response:
     """``PATCH /webhooks/{id}``: change it; what waits is tried again at once."""
     desk = request.app[DESK]
-    desk.gate.check_token(request)
+    desk.gate.check(request, "manage")
     draft = read_document(EndpointChanges, await read_body(request))
     return _answer(await webhooks.change(desk.database, _number(request), draft.model_dump(exclude_unset=True)))
 
@@ -101,7 +101,7 @@ async def change(request: web.Request) -> web.Response:
 async def remove(request: web.Request) -> web.Response:
     """``DELETE /webhooks/{id}``."""
     desk = request.app[DESK]
-    desk.gate.check_token(request)
+    desk.gate.check(request, "manage")
     if not await webhooks.remove(desk.database, _number(request)):
         raise NotFoundError("there is no such endpoint")
     return web.Response(status=204)
@@ -110,7 +110,7 @@ async def remove(request: web.Request) -> web.Response:
 async def replay(request: web.Request) -> web.Response:
     """``POST /webhooks/{id}/replay``: tell it again what came after an event."""
     desk = request.app[DESK]
-    desk.gate.check_token(request)
+    desk.gate.check(request, "manage")
     draft = read_document(RewindDraft, await read_body(request))
     last = await events.last_number(desk.database)
     if draft.after > last:
@@ -122,7 +122,7 @@ async def replay(request: web.Request) -> web.Response:
 async def dead_letters(request: web.Request) -> web.Response:
     """``GET /webhooks/{id}/dead-letters?after=&limit=``: what it did not take for three days."""
     desk = request.app[DESK]
-    desk.gate.check_token(request)
+    desk.gate.check(request, "manage")
     number = _number(request)
     after = whole_number("after", request.query.get("after"), default=0, least=0, most=MAX_ID)
     limit = whole_number("limit", request.query.get("limit"), default=DEFAULT_LIMIT, least=1, most=MAX_LIMIT)

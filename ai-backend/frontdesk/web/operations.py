@@ -1,0 +1,100 @@
+"""Operations of the API that a line each describes: what fits all of them follows from what they take."""
+
+import re
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import BaseModel
+
+from frontdesk.web.api import access
+from frontdesk.web.describing import UNAUTHENTICATED, UNAVAILABLE, answer, problem, request_body
+
+WHOLE = {"type": "integer", "format": "int64", "minimum": 1, "maximum": 2**63 - 1}
+TEXT = {"type": "string"}
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One of them. ``where`` is method and path; ``gives`` is None for 204; ``but`` are further errors, status → when."""
+
+    where: str
+    summary: str
+    takes: type[BaseModel] | None = None
+    gives: type[BaseModel] | None = None
+    status: int = 200
+    query: Sequence[tuple[str, dict[str, Any]]] = ()
+    but: Sequence[tuple[int, str]] = ()
+    is_open: bool = False
+
+
+OPERATIONS: tuple[Operation, ...] = (
+    Operation(
+        "POST /login", "Be known by a cookie; for the desk's own page", access.LoginDraft, access.MeDocument,
+        but=[(429, "Too many attempts failed: come back after Retry-After seconds")], is_open=True,
+    ),
+    Operation(
+        "POST /setup", "Choose a password by a one-time link; for the desk's own page", access.SetupDraft,
+        access.MeDocument, but=[(404, "The link has been used, or is too old"), (429, "Too many attempts failed")],
+        is_open=True,
+    ),
+    Operation("POST /logout", "The cookie is nobody's any more"),
+    Operation("GET /me", "Who asks, and what they may do", gives=access.MeDocument),
+    Operation(
+        "POST /me/password", "Choose another password; other devices are logged out", access.PasswordDraft,
+        but=[(404, "A token has no password"), (429, "Too many attempts failed")],
+    ),
+    Operation(
+        "POST /people/{id}/invitation", "A link by which somebody chooses a password, once",
+        gives=access.InvitationDocument, status=201,
+    ),
+    Operation("GET /tokens", "Every key of a program", gives=access.TokensDocument),
+    Operation("POST /tokens", "Make a key for a program", access.TokenDraft, access.TokenDocument, status=201),
+    Operation("DELETE /tokens/{id}", "A key opens nothing any more"),
+)  # fmt: skip
+
+BODIES = tuple({item.takes for item in OPERATIONS if item.takes is not None})
+ANSWERS = tuple({item.gives for item in OPERATIONS if item.gives is not None})
+
+
+def paths() -> dict[str, Any]:
+    """Path → method → its description."""
+    found: defaultdict[str, dict[str, Any]] = defaultdict(dict)
+    for item in OPERATIONS:
+        method, _, path = item.where.partition(" ")
+        found[path][method.lower()] = _described(item, path)
+    return dict(found)
+
+
+def _described(item: Operation, path: str) -> dict[str, Any]:
+    names = re.findall(r"{(\w+)}", path)
+    done = {str(item.status): answer(item.gives, "Done")} if item.gives else {"204": {"description": "Done"}}
+    wrong: dict[str, Any] = {}
+    if names:
+        wrong["404"] = problem("There is no such thing")
+    if item.query or item.takes:
+        wrong["422"] = problem("The request does not fit the contract")
+    if item.takes:
+        wrong |= {
+            "400": problem("Not JSON"),
+            "413": problem("The body is too large"),
+            "415": problem("The body is not UTF-8"),
+        }
+    wrong |= {str(status): problem(when) for status, when in item.but}
+    described: dict[str, Any] = {
+        "summary": item.summary,
+        "parameters": [
+            *(
+                {"name": name, "in": "path", "required": True, "schema": WHOLE if name == "id" else TEXT}
+                for name in names
+            ),
+            *({"name": name, "in": "query", "schema": schema} for name, schema in item.query),
+        ],
+        "responses": {**done, **wrong, **UNAUTHENTICATED, **UNAVAILABLE},
+    }
+    if item.takes:
+        described["requestBody"] = request_body(item.takes.__name__)
+    if not item.is_open:
+        described["security"] = [{"token": []}]
+    return described

@@ -1,0 +1,132 @@
+"""Pages as text: templates, with what all of them need."""
+
+import hashlib
+from datetime import datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from aiohttp import web
+from babel import dates, numbers
+from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+
+from frontdesk import __version__
+from frontdesk.domain.access import Right
+from frontdesk.web.auth import Caller
+from frontdesk.web.desk import DESK
+from frontdesk.web.pages.languages import LANGUAGES, language_of, locale_of, translations, zone_of
+
+STATIC = Path(__file__).parent.parent / "static"
+# From npm, at versions that the lock file fixes.
+MODULES = Path(__file__).parents[3] / "node_modules"
+VENDORED = {
+    "htmx.js": MODULES / "htmx.org" / "dist" / "htmx.min.js",
+    "uplot.js": MODULES / "uplot" / "dist" / "uPlot.iife.min.js",
+    "uplot.css": MODULES / "uplot" / "dist" / "uPlot.min.css",
+}
+SECURITY_HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+    "media-src 'self'; connect-src 'self'; manifest-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "Cache-Control": "no-store",
+}
+A_YEAR = "public, max-age=31536000, immutable"
+
+
+class Reader:
+    """How one reader sees things: language, clock and rights."""
+
+    def __init__(self, request: web.Request) -> None:
+        desk = request.app[DESK]
+        self.language = language_of(request)
+        self.locale = locale_of(self.language)
+        self.zone: ZoneInfo = zone_of(request, desk.zone_of(None))
+        self.caller: Caller | None = desk.gate.caller(request)
+
+    def may(self, right: Right) -> bool:
+        """Whether they have a right."""
+        return self.caller is not None and self.caller.may(right)
+
+    def moment(self, moment: datetime) -> str:
+        """Date and time."""
+        return dates.format_datetime(moment, "medium", tzinfo=self.zone, locale=self.locale)
+
+    def clock(self, moment: datetime) -> str:
+        """The time of day."""
+        return dates.format_time(moment, "short", tzinfo=self.zone, locale=self.locale)
+
+    def day(self, moment: datetime) -> str:
+        """The day, in words."""
+        return dates.format_date(moment.astimezone(self.zone).date(), "full", locale=self.locale)
+
+    def number(self, value: float) -> str:
+        """A number as it is written there."""
+        return numbers.format_decimal(value, locale=self.locale)
+
+
+@cache
+def _environment(language: str) -> Environment:
+    environment = Environment(
+        loader=PackageLoader("frontdesk.web"), autoescape=select_autoescape(default=True), undefined=StrictUndefined,
+        trim_blocks=True, lstrip_blocks=True, extensions=["jinja2.ext.i18n"],
+    )  # fmt: skip
+    # From the extension, which types do not know of.
+    environment.install_gettext_translations(translations(language), newstyle=True)  # type: ignore[attr-defined]
+    return environment
+
+
+def rendered(request: web.Request, template: str, **values: Any) -> str:
+    """A template as text, for who asks."""
+    reader = values.pop("reader", None) or Reader(request)
+    return (
+        _environment(reader.language)
+        .get_template(template)
+        .render(
+            reader=reader,
+            asset=asset,
+            version=__version__,
+            languages=LANGUAGES,
+            business=request.app[DESK].business_name,
+            **values,
+        )
+    )
+
+
+def page(request: web.Request, template: str, *, status: int = 200, **values: Any) -> web.Response:
+    """A template as an answer. Long ones are compressed."""
+    response = web.Response(
+        text=rendered(request, template, **values), status=status, content_type="text/html", headers=SECURITY_HEADERS
+    )
+    response.enable_compression()
+    return response
+
+
+@cache
+def asset(name: str) -> str:
+    """The address of a file of ours or of a package; it changes with the file, which may be kept for ever."""
+    path = VENDORED.get(name) or STATIC / name
+    return f"/static/{name}?v={hashlib.sha256(path.read_bytes()).hexdigest()[:12]}"
+
+
+async def static(request: web.Request) -> web.StreamResponse:
+    """``GET /static/{name}``."""
+    name = request.match_info["name"]
+    path = VENDORED.get(name) or STATIC / name
+    if "/" in name or name.startswith(".") or not path.is_file():
+        raise web.HTTPNotFound
+    headers = {"X-Content-Type-Options": "nosniff"}
+    if "v" in request.query:
+        headers["Cache-Control"] = A_YEAR
+    response = web.Response(
+        body=path.read_bytes(), content_type=TYPES.get(path.suffix, "application/octet-stream"), headers=headers
+    )
+    response.enable_compression()
+    return response
+
+
+TYPES = {
+    ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml", ".webmanifest": "application/manifest+json",
+    ".png": "image/png",
+}  # fmt: skip

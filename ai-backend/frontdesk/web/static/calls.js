@@ -1,0 +1,88 @@
+// What the page does goes through the same API that programs use. A form or button names the call:
+//   data-call="PATCH /conversations/7"   method and address
+//   data-body='{"is_archived": true}'    what is sent; a form sends its fields, by the kind of each
+//   data-then="/"                        where to go when it is done; else an event “called” tells of it
+const token = document.querySelector('meta[name="csrf"]')?.content ?? ''
+
+/**
+ * Ask the API; what went wrong is an Error with the problem's words.
+ */
+export async function call (method, address, body, headers = {}) {
+  const response = await fetch(address, {
+    method,
+    headers: { accept: 'application/json', 'content-type': 'application/json', 'x-csrf-token': token, ...headers },
+    ...(body === undefined ? {} : { body: JSON.stringify(body) })
+  })
+  if (response.status === 401 && !address.startsWith('/login')) location.assign('/login?next=' + encodeURIComponent(location.pathname + location.search))
+  const text = await response.text()
+  const answer = text && response.headers.get('content-type')?.includes('json') ? JSON.parse(text) : null
+  if (!response.ok) {
+    const details = (answer?.errors ?? []).map((item) => `${item.pointer.replace(/^\//, '')} ${item.detail}`).join('; ')
+    throw Object.assign(new Error([answer?.detail ?? response.statusText, details].filter(Boolean).join(': ')), { status: response.status })
+  }
+  return answer
+}
+
+function bodyOf (element) {
+  const fixed = element.dataset.body ? JSON.parse(element.dataset.body) : {}
+  if (!(element instanceof HTMLFormElement)) return element.dataset.body ? fixed : undefined
+  for (const field of element.elements) {
+    if (!field.name || (field.type === 'radio' && !field.checked)) continue
+    const kind = field.dataset.kind ?? field.type
+    let value = field.value
+    if (kind === 'checkbox') value = field.checked
+    else if (kind === 'number') value = field.value === '' ? null : Number(field.value)
+    else if (kind === 'json') value = JSON.parse(field.value)
+    else if (kind === 'optional') value = field.value.trim() === '' ? null : field.value
+    else if (kind === 'list') value = field.value.split(',').map((part) => part.trim()).filter(Boolean)
+    if (kind === 'choices') {
+      fixed[field.name] ??= []
+      if (field.checked) fixed[field.name].push(field.value)
+    } else if (field.dataset.within) (fixed[field.dataset.within] ??= {})[field.name] = value
+    else fixed[field.name] = value
+  }
+  const fromQuery = element.dataset.fromQuery
+  if (fromQuery) fixed[fromQuery] = new URLSearchParams(location.search).get(fromQuery) ?? ''
+  return fixed
+}
+
+async function carryOut (element) {
+  const [method, address] = element.dataset.call.split(' ')
+  const problem = element.querySelector('[data-problem]') ?? document.getElementById('problem')
+  const button = element instanceof HTMLFormElement ? element.querySelector('button:not([type="button"])') : element
+  if (element.dataset.confirm && !confirm(element.dataset.confirm)) return
+  element.setAttribute('aria-busy', 'true')
+  if (button) button.disabled = true
+  try {
+    const answer = await call(method, address, bodyOf(element))
+    if (problem) problem.hidden = true
+    if (element.dataset.then) {
+      const next = new URLSearchParams(location.search).get('next')
+      location.assign(next?.startsWith('/') && !next.startsWith('//') && element.dataset.then === '/' ? next : element.dataset.then)
+      return
+    }
+    element.dispatchEvent(new CustomEvent('called', { bubbles: true, detail: answer }))
+  } catch (error) {
+    if (!problem) throw error
+    problem.textContent = error.message
+    problem.hidden = false
+  } finally {
+    element.removeAttribute('aria-busy')
+    if (button) button.disabled = false
+  }
+}
+
+document.addEventListener('submit', (event) => {
+  if (!event.target.dataset.call) return
+  event.preventDefault()
+  carryOut(event.target)
+})
+document.addEventListener('click', (event) => {
+  const element = event.target.closest('[data-call]')
+  if (!element || element instanceof HTMLFormElement) return
+  event.preventDefault()
+  carryOut(element)
+})
+
+// The server writes times by the reader's clock from the next page on.
+document.cookie = `zone=${encodeURIComponent(Intl.DateTimeFormat().resolvedOptions().timeZone)}; path=/; max-age=31536000; samesite=lax`
