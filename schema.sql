@@ -25,6 +25,15 @@ CREATE TABLE api_tokens (
 	CONSTRAINT uq_api_tokens_digest UNIQUE (digest)
 )ENGINE=InnoDB CHARSET=utf8mb4 COLLATE utf8mb4_bin;
 
+CREATE TABLE canned_replies (
+	id INTEGER NOT NULL AUTO_INCREMENT,
+	name VARCHAR(64) NOT NULL,
+	content MEDIUMTEXT NOT NULL,
+	created_at DATETIME(6) NOT NULL,
+	PRIMARY KEY (id),
+	CONSTRAINT uq_canned_replies_name UNIQUE (name)
+)ENGINE=InnoDB CHARSET=utf8mb4 COLLATE utf8mb4_bin;
+
 CREATE TABLE contact_fields (
 	contact_id BIGINT NOT NULL,
 	field VARBINARY(40) NOT NULL,
@@ -138,6 +147,17 @@ CREATE INDEX ix_logins_expires_at ON logins (expires_at);
 
 CREATE INDEX ix_logins_person_id ON logins (person_id);
 
+CREATE TABLE notes (
+	id BIGINT NOT NULL AUTO_INCREMENT,
+	contact_id BIGINT NOT NULL,
+	person VARCHAR(64),
+	content MEDIUMTEXT NOT NULL,
+	created_at DATETIME(6) NOT NULL,
+	PRIMARY KEY (id)
+)ENGINE=InnoDB CHARSET=utf8mb4 COLLATE utf8mb4_bin;
+
+CREATE INDEX ix_notes_contact_id ON notes (contact_id);
+
 CREATE TABLE people (
 	id INTEGER NOT NULL AUTO_INCREMENT,
 	name VARCHAR(64) NOT NULL,
@@ -166,6 +186,26 @@ CREATE TABLE routing_rules (
 	group_only BOOL NOT NULL,
 	PRIMARY KEY (id)
 )ENGINE=InnoDB CHARSET=utf8mb4 COLLATE utf8mb4_bin;
+
+CREATE TABLE saved_filters (
+	id INTEGER NOT NULL AUTO_INCREMENT,
+	person_id INTEGER,
+	name VARCHAR(64) NOT NULL,
+	query TEXT NOT NULL,
+	created_at DATETIME(6) NOT NULL,
+	PRIMARY KEY (id)
+)ENGINE=InnoDB CHARSET=utf8mb4 COLLATE utf8mb4_bin;
+
+CREATE INDEX ix_saved_filters_person_id ON saved_filters (person_id);
+
+CREATE TABLE search_words (
+	kind SMALLINT NOT NULL,
+	subject_id BIGINT NOT NULL,
+	word VARBINARY(32) NOT NULL,
+	PRIMARY KEY (kind, subject_id, word)
+)ENGINE=InnoDB CHARSET=utf8mb4 COLLATE utf8mb4_bin;
+
+CREATE INDEX ix_search_words_word_kind_subject_id ON search_words (word, kind, subject_id);
 
 CREATE TABLE system_stats (
 	day DATE NOT NULL,
@@ -273,6 +313,15 @@ CREATE TABLE conversations (
 	ready_at DATETIME(6),
 	answered_up_to BIGINT,
 	person_wrote_at DATETIME(6),
+	unread INTEGER NOT NULL DEFAULT '0',
+	archived_at DATETIME(6),
+	is_blocked BOOL NOT NULL DEFAULT '0',
+	last_type VARCHAR(32),
+	urgency SMALLINT,
+	category VARCHAR(16),
+	sentiment VARCHAR(16),
+	language VARCHAR(16),
+	agent VARCHAR(64),
 	PRIMARY KEY (id),
 	CONSTRAINT uq_conversations_account_id_chat_key UNIQUE (account_id, chat_key),
 	FOREIGN KEY(account_id) REFERENCES accounts (id),
@@ -282,6 +331,10 @@ CREATE TABLE conversations (
 CREATE INDEX ix_conversations_contact_id ON conversations (contact_id);
 
 CREATE INDEX ix_conversations_lane_ready_at ON conversations (lane, ready_at);
+
+CREATE INDEX ix_conversations_last_message_at ON conversations (last_message_at);
+
+CREATE INDEX ix_conversations_unread ON conversations (unread);
 
 CREATE TABLE message_changes (
 	id BIGINT NOT NULL AUTO_INCREMENT,
@@ -528,6 +581,8 @@ CREATE TABLE webhook_messages (
 
 CREATE INDEX ix_webhook_messages_contact_id ON webhook_messages (contact_id);
 
+CREATE INDEX ix_webhook_messages_conversation_id_created_at ON webhook_messages (conversation_id, created_at);
+
 CREATE INDEX ix_webhook_messages_conversation_id_id ON webhook_messages (conversation_id, id);
 
 CREATE INDEX ix_webhook_messages_conversation_id_state_id ON webhook_messages (conversation_id, state, id);
@@ -647,4 +702,4 @@ CREATE TABLE alembic_version (
 	PRIMARY KEY (version_num)
 );
 
-INSERT INTO alembic_version (version_num) VALUES ('0011');
+INSERT INTO alembic_version (version_num) VALUES ('0012');

@@ -118,7 +118,7 @@ class Storm:
 
     async def until_up(self) -> None:
         """Wait until all web processes take messages and the workers are at work."""
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(180):
             while not all(worker.is_at_work for worker in self.workers):  # noqa: ASYNC110 (they tell nobody here)
                 await asyncio.sleep(0.1)
             for url in self.urls:

@@ -19,6 +19,7 @@ from frontdesk.cli import (
     privacy,
     retry,
     rules,
+    search,
     send,
     serve,
     task,
@@ -65,7 +66,7 @@ def main() -> None:
 
 _COMMANDS: tuple[Any, ...] = (
     serve.serve, serve.worker, agents.agents, retry.retry, send.send, vip.vip, rules.rule, check.check, db.db, evaluate.evaluate, evaluate.replay_stored,
-    up.up, up.down, up.status, waiting.waiting, contact.contact, people.people, people.drafts, people.mode, task.task, import_chat.import_chat, privacy.export, privacy.forget,
+    up.up, up.down, up.status, waiting.waiting, contact.contact, people.people, people.drafts, people.mode, task.task, import_chat.import_chat, privacy.export, privacy.forget, search.search,
 )  # fmt: skip
 for _command in _COMMANDS:
     cli.add_command(_command)

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from frontdesk.domain.contacts import Identity
 from frontdesk.domain.messages import IncomingMessage
-from frontdesk.store import merging, profiles
+from frontdesk.store import merging, profiles, search
 from frontdesk.store.database import Database, inserted_id
 from frontdesk.store.desk_tables import tasks
 from frontdesk.store.tables import attachments, contact_identities, contacts, webhook_messages
@@ -38,6 +38,7 @@ async def find_contacts(connection: AsyncConnection, messages: Sequence[Incoming
     moved: dict[Identity, int] = {}
     added: dict[Identity, int] = {}
     changes: dict[int, dict[str, Any]] = {}
+    renamed: set[int] = set()
     found: list[int] = []
     for message in messages:
         contact = next((owners[identity] for identity in message.identities if identity in owners), None)
@@ -46,6 +47,7 @@ async def find_contacts(connection: AsyncConnection, messages: Sequence[Incoming
             values = insert(contacts).values(name=message.sender_name, first_seen_at=seen_at, last_seen_at=seen_at)
             id_ = inserted_id(await connection.execute(values))
             contact = _Contact(id=id_, name=message.sender_name, last_seen_at=seen_at)
+            renamed.add(id_)
         found.append(contact.id)
         seen_at = message.sent_at if message.is_past else now
         if seen_at - contact.last_seen_at > SEEN_WITHIN:
@@ -54,6 +56,7 @@ async def find_contacts(connection: AsyncConnection, messages: Sequence[Incoming
         if message.sender_name and message.sender_name != contact.name and not message.from_us:
             contact.name = message.sender_name
             changes.setdefault(contact.id, {})["name"] = message.sender_name
+            renamed.add(contact.id)
         for identity in message.identities:
             owner = owners.get(identity)
             if owner is None or owner.id != contact.id:
@@ -77,6 +80,8 @@ async def find_contacts(connection: AsyncConnection, messages: Sequence[Incoming
                 for identity, contact_id in sorted(added.items(), key=lambda pair: (pair[0].kind, pair[0].value))
             ],
         )
+    lost = {before[identity] for identity in moved}
+    await search.note_contacts(connection, renamed | lost | {*moved.values(), *added.values()})
     return found
 
 

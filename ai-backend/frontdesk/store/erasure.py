@@ -11,11 +11,12 @@ from sqlalchemy import ColumnElement, Table, and_, delete, func, or_, select, up
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from frontdesk.domain.contacts import Identity
-from frontdesk.store import merging, waits
+from frontdesk.store import merging, search, waits
 from frontdesk.store.contact_tables import contact_fields, contact_merges
 from frontdesk.store.database import Database
 from frontdesk.store.desk_tables import corrections, episodes, task_messages, tasks
 from frontdesk.store.desk_tables import waits as wait_table
+from frontdesk.store.inbox_tables import notes
 from frontdesk.store.reply_tables import alerts, dialogues, turns
 from frontdesk.store.tables import (
     agent_routing,
@@ -65,6 +66,7 @@ async def everything_about(database: Database, contact_id: int) -> dict[str, lis
             (contact_identities, contact_identities.c.contact_id.in_(ids_of)),
             (contact_fields, contact_fields.c.contact_id.in_(ids_of)),
             (contact_merges, contact_merges.c.kept_id.in_(ids_of)),
+            (notes, notes.c.contact_id.in_(ids_of)),
             (conversations, conversations.c.contact_id.in_(ids_of)),
             (message, mine),
             (message_history, message_history.c.conversation_id.in_(own)),
@@ -103,6 +105,8 @@ async def forget(database: Database, contact_id: int, *, now: datetime) -> tuple
         )
         files = await erase_what_belongs_to(connection, [*in_own, *elsewhere])
         await _erase_words(connection, ids_of, elsewhere, now)
+        for part in parts(await ids_where(connection, outbox.c.id, outbox.c.conversation_id.in_(own)) if own else []):
+            await search.forget(connection, search.SENT, part)
         for table in (tasks, wait_table, episodes, turns, dialogues, alerts, outbox):
             for part in parts(own):
                 await connection.execute(delete(table).where(table.c.conversation_id.in_(part)))
@@ -162,6 +166,7 @@ async def erase_what_belongs_to(connection: AsyncConnection, message_ids: Sequen
         ).all()
         task_ids = await ids_where(connection, task_messages.c.task_id, task_messages.c.message_id.in_(part))
         await connection.execute(delete(task_messages).where(task_messages.c.message_id.in_(part)))
+        await search.forget(connection, search.RECEIVED, part)
         asked_by_others = set(
             await ids_where(connection, task_messages.c.task_id, task_messages.c.task_id.in_(task_ids))
         )
@@ -284,6 +289,8 @@ async def _erase_contact(connection: AsyncConnection, contact_id: int, *, is_nee
         await connection.execute(delete(customer).where(customer.c.kind == row.kind, customer.c.value == row.value))
     await connection.execute(delete(identity).where(identity.c.contact_id == contact_id))
     await connection.execute(delete(contact_fields).where(contact_fields.c.contact_id == contact_id))
+    await connection.execute(delete(notes).where(notes.c.contact_id == contact_id))
+    await search.forget(connection, search.CONTACT, [contact_id])
     await connection.execute(
         delete(contact_merges).where(
             or_(contact_merges.c.kept_id == contact_id, contact_merges.c.merged_id == contact_id)

@@ -2,10 +2,11 @@
 
 from datetime import datetime
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import and_, delete, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from frontdesk.domain.outgoing import OPEN_STATES
+from frontdesk.store import search
 from frontdesk.store.database import Database
 from frontdesk.store.desk_tables import task_messages
 from frontdesk.store.erasure import erase_what_belongs_to, ids_where, parts, unused
@@ -53,6 +54,8 @@ async def expire_history(database: Database, before: datetime) -> None:
     async def work(connection: AsyncConnection) -> None:
         await connection.execute(delete(message_history).where(message_history.c.sent_at < before))
         ended = outbox.c.state.not_in(OPEN_STATES), outbox.c.created_at < before
+        for part in parts(await ids_where(connection, outbox.c.id, and_(*ended))):
+            await search.forget(connection, search.SENT, part)
         await connection.execute(delete(outbox).where(*ended))
 
     await database.write(work)

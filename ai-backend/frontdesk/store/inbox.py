@@ -1,18 +1,26 @@
-"""Conversations as people see them: whom to answer first."""
+"""Conversations as people see them: whom to answer first, and every other way to look at them."""
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
-from sqlalchemy import Row, and_, select, true, tuple_
+from sqlalchemy import ColumnElement, Row, Select, and_, func, literal, or_, select, true, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from frontdesk.domain.analysis import Analysis
+from frontdesk.domain.inbox import TEXT_TYPES, VOICE_TYPES, Filter
 from frontdesk.store.conversations import IMPORTANT_LANE
 from frontdesk.store.database import Database
-from frontdesk.store.desk_tables import waits
-from frontdesk.store.tables import accounts, analytics_results, conversations, webhook_messages
+from frontdesk.store.desk_tables import tasks, waits
+from frontdesk.store.reply_tables import dialogues, turns
+from frontdesk.store.tables import accounts, analytics_results, conversations, outbox, webhook_messages
+
+COUNTED = 1000
+"""More than so many are “many”: counting on would take longer than anybody cares."""
+Place = tuple[datetime, int]
+"""Where a page ended: the moment that it is ordered by, and the id."""
 
 
 class Wait(BaseModel):
@@ -28,8 +36,20 @@ class Wait(BaseModel):
     analysis: Analysis
 
 
+class LastLine(BaseModel):
+    """What was said last."""
+
+    model_config = ConfigDict(frozen=True)
+
+    text: str
+    type: str
+    from_us: bool
+    at: datetime
+    state: str | None = None
+
+
 class Conversation(BaseModel):
-    """A chat, and who waits in it. ``is_important``: of somebody, or of a group, that matters."""
+    """A chat, and who waits in it. ``is_important``: of somebody, or of a group, that matters. Ratings are of its latest message."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -41,28 +61,172 @@ class Conversation(BaseModel):
     contact_id: int | None
     created_at: datetime
     last_message_at: datetime
+    unread: int
+    is_archived: bool
+    is_blocked: bool
+    urgency: int | None
+    category: str | None
+    sentiment: str | None
+    language: str | None
+    agent: str | None
+    assignee_id: int | None
+    is_handed_over: bool
+    labels: tuple[str, ...]
+    open_tasks: int = 0
+    has_draft: bool = False
+    last_line: LastLine | None = None
     wait: Wait | None
+
+
+class Counts(BaseModel):
+    """How many conversations there are to look at, each counted up to 1,000."""
+
+    model_config = ConfigDict(frozen=True)
+
+    waiting: int
+    overdue: int
+    unread: int
+    mine: int
+    drafts: int
 
 
 async def fetch(database: Database, conversation_id: int) -> Conversation | None:
     """One conversation, or None."""
     async with database.read() as connection:
-        found = await _found(connection, _selected().where(conversations.c.id == conversation_id))
+        found = await _conversations(connection, [conversation_id])
     return found[0] if found else None
 
 
-async def waiting(
-    database: Database, *, limit: int, after: tuple[datetime, int] | None = None
+async def find(
+    database: Database, wanted: Filter, *, limit: int, after: Place | None = None, me: int | None = None
 ) -> Sequence[Conversation]:
-    """Conversations in which somebody waits, the first due first. ``after``: the deadline and id of the last one seen."""
-    wanted = _selected().where(waits.c.is_open == true()).order_by(waits.c.due_at, waits.c.conversation_id).limit(limit)
-    if after is not None:
-        wanted = wanted.where(tuple_(waits.c.due_at, waits.c.conversation_id) > after)
+    """Conversations that fit a filter, in the order of its view. ``me`` is the person whose own are “mine”."""
     async with database.read() as connection:
-        return await _found(connection, wanted)
+        rows = await connection.execute(_page(wanted, after, me).limit(limit))
+        return await _conversations(connection, [int(row.id) for row in rows])
 
 
-def _selected() -> Any:
+async def waiting(database: Database, *, limit: int, after: Place | None = None) -> Sequence[Conversation]:
+    """Conversations in which somebody waits, the first due first. ``after``: the deadline and id of the last one seen."""
+    return await find(database, Filter(), limit=limit, after=after)
+
+
+def place_of(conversation: Conversation, wanted: Filter) -> Place:
+    """Where the next page goes on behind a conversation."""
+    if wanted.view == "waiting" and conversation.wait is not None:
+        return conversation.wait.due_at, conversation.id
+    return conversation.last_message_at, conversation.id
+
+
+async def counts(database: Database, *, me: int | None, now: datetime) -> Counts:
+    """What there is to look at."""
+    table = conversations
+    is_open = waits.c.is_open == true()
+    shown = and_(table.c.archived_at.is_(None), table.c.is_blocked.is_(False))
+    of_waits = select(literal(1)).select_from(waits).where(is_open)
+    asked = {
+        "waiting": of_waits,
+        "overdue": of_waits.where(waits.c.due_at <= now),
+        "unread": select(literal(1)).select_from(table).where(table.c.unread > 0, shown),
+        "mine": select(literal(1)).select_from(dialogues).where(dialogues.c.assignee_id == (me or 0)),
+        "drafts": select(literal(1)).select_from(turns).where(turns.c.state == "suggested"),
+    }
+    numbers = [
+        select(func.count()).select_from(wanted.limit(COUNTED).subquery()).scalar_subquery().label(name)
+        for name, wanted in asked.items()
+    ]
+    async with database.read() as connection:
+        row = (await connection.execute(select(*numbers))).one()
+    return Counts(**{name: int(getattr(row, name)) for name in asked})
+
+
+def _page(wanted: Filter, after: Place | None, me: int | None) -> Select[Any]:
+    table = conversations
+    query = select(table.c.id)
+    if wanted.view == "waiting":
+        # The index of waits gives the order: the first due first, whatever else there is.
+        query = query.join(waits, and_(waits.c.conversation_id == table.c.id, waits.c.is_open == true()))
+        query = query.order_by(waits.c.due_at, waits.c.conversation_id)
+        if after is not None:
+            query = query.where(tuple_(waits.c.due_at, waits.c.conversation_id) > after)
+    else:
+        query = query.order_by(table.c.last_message_at.desc(), table.c.id.desc())
+        if after is not None:
+            moment, id_ = after
+            query = query.where(
+                table.c.last_message_at <= moment, or_(table.c.last_message_at < moment, table.c.id < id_)
+            )
+    return query.where(*_conditions(wanted, me))
+
+
+def _conditions(wanted: Filter, me: int | None) -> list[ColumnElement[bool]]:
+    table = conversations
+    of_tasks = select(tasks.c.conversation_id).where(tasks.c.status == "open", tasks.c.conversation_id.is_not(None))
+    of_drafts = select(turns.c.conversation_id).where(turns.c.state == "suggested")
+    assigned = select(dialogues.c.conversation_id).where(dialogues.c.assignee_id.is_not(None))
+    waited = select(waits.c.conversation_id).where(waits.c.is_open == true())
+    of_view: Mapping[str, tuple[ColumnElement[bool], ...]] = {
+        "mine": (table.c.id.in_(select(dialogues.c.conversation_id).where(dialogues.c.assignee_id == (me or 0))),),
+        "unassigned": (table.c.id.not_in(assigned), table.c.id.in_(waited)),
+        "unread": (table.c.unread > 0,),
+        "drafts": (table.c.id.in_(of_drafts),),
+        "voice": (table.c.last_type.in_(VOICE_TYPES),),
+        "text": (table.c.last_type.in_(TEXT_TYPES),),
+        "tasks": (table.c.id.in_(of_tasks),),
+        "vip": (table.c.lane == IMPORTANT_LANE,),
+        "groups": (table.c.is_group == true(),),
+        "archived": (table.c.archived_at.is_not(None),),
+        "blocked": (table.c.is_blocked == true(),),
+    }
+    found = list(of_view.get(wanted.view, ()))
+    if wanted.view != "blocked":
+        found.append(table.c.is_blocked.is_(False))
+    if wanted.view not in {"archived", "blocked", "waiting"}:
+        found.append(table.c.archived_at.is_(None))
+    for column, value in (
+        (table.c.category, wanted.category),
+        (table.c.sentiment, wanted.sentiment),
+        (table.c.agent, wanted.agent),
+    ):
+        if value is not None:
+            found.append(column == value)
+    if wanted.account is not None:
+        found.append(table.c.account_id.in_(select(accounts.c.id).where(accounts.c.name == wanted.account)))
+    if wanted.assignee_id is not None:
+        theirs = select(dialogues.c.conversation_id).where(dialogues.c.assignee_id == wanted.assignee_id)
+        found.append(table.c.id.in_(theirs))
+    if wanted.label is not None:
+        # Labels are JSON: a label stands there in its quotes.
+        quoted = json.dumps(wanted.label, ensure_ascii=False)
+        labelled = select(dialogues.c.conversation_id).where(dialogues.c.labels.contains(quoted, autoescape=True))
+        found.append(table.c.id.in_(labelled))
+    return found
+
+
+async def _conversations(connection: AsyncConnection, ids: Sequence[int]) -> list[Conversation]:
+    """Conversations with all that lists show of them, in the order of the ids."""
+    if not ids:
+        return []
+    rows = {row.id: row for row in await connection.execute(_selected().where(conversations.c.id.in_(ids)))}
+    lines = await _last_lines(connection, ids)
+    open_tasks = await connection.execute(
+        select(tasks.c.conversation_id, func.count())
+        .where(tasks.c.conversation_id.in_(ids), tasks.c.status == "open")
+        .group_by(tasks.c.conversation_id)
+    )
+    numbers = {int(id_): int(number) for id_, number in open_tasks}
+    drafted = await connection.execute(
+        select(turns.c.conversation_id).where(turns.c.conversation_id.in_(ids), turns.c.state == "suggested")
+    )
+    drafts = {int(row.conversation_id) for row in drafted}
+    return [
+        _conversation(rows[id_], lines.get(id_), tasks_=numbers.get(id_, 0), has_draft=id_ in drafts)
+        for id_ in ids
+        if id_ in rows
+    ]
+
+
+def _selected() -> Select[Any]:
     analysis, message = analytics_results, webhook_messages
     return (
         select(
@@ -74,19 +238,51 @@ def _selected() -> Any:
             waits.c.message_id,
             message.c.current_message,
             analysis.c.document,
+            dialogues.c.assignee_id,
+            dialogues.c.handed_over_at,
+            dialogues.c.labels,
         )
         .join(accounts, accounts.c.id == conversations.c.account_id)
         .outerjoin(waits, and_(waits.c.conversation_id == conversations.c.id, waits.c.is_open == true()))
         .outerjoin(message, message.c.id == waits.c.message_id)
         .outerjoin(analysis, analysis.c.webhook_message_id == waits.c.message_id)
+        .outerjoin(dialogues, dialogues.c.conversation_id == conversations.c.id)
     )
 
 
-async def _found(connection: AsyncConnection, wanted: Any) -> list[Conversation]:
-    return [_conversation(row) for row in await connection.execute(wanted)]
+async def _last_lines(connection: AsyncConnection, ids: Sequence[int]) -> dict[int, LastLine]:
+    """The last line of each, received or sent."""
+    message = webhook_messages
+    # By max(id) along an index: one look for each conversation.
+    received = (
+        select(func.max(message.c.id)).where(message.c.conversation_id.in_(ids)).group_by(message.c.conversation_id)
+    )
+    sent = select(func.max(outbox.c.id)).where(outbox.c.conversation_id.in_(ids)).group_by(outbox.c.conversation_id)
+    latest = [int(row[0]) for row in await connection.execute(received)]
+    latest_sent = [int(row[0]) for row in await connection.execute(sent)]
+    rows = await connection.execute(
+        select(
+            message.c.conversation_id, message.c.current_message, message.c.message_type, message.c.is_from_us,
+            message.c.created_at,
+        ).where(message.c.id.in_(latest))
+    )  # fmt: skip
+    lines = {
+        int(row.conversation_id): LastLine(
+            text=row.current_message, type=row.message_type, from_us=row.is_from_us, at=row.created_at
+        )
+        for row in rows
+    }
+    if latest_sent:
+        for row in await connection.execute(select(outbox).where(outbox.c.id.in_(latest_sent))):
+            known = lines.get(row.conversation_id)
+            if known is None or known.at <= row.created_at:
+                lines[int(row.conversation_id)] = LastLine(
+                    text=row.content, type="chat", from_us=True, at=row.created_at, state=row.state
+                )
+    return lines
 
 
-def _conversation(row: Row[Any]) -> Conversation:
+def _conversation(row: Row[Any], line: LastLine | None, *, tasks_: int, has_draft: bool) -> Conversation:
     wait = None
     if row.due_at is not None:
         wait = Wait(
@@ -97,6 +293,9 @@ def _conversation(row: Row[Any]) -> Conversation:
             text=row.current_message,
             analysis=Analysis.restore(row.document),
         )
+    is_over = row.handed_over_at is not None and (
+        row.person_wrote_at is None or row.person_wrote_at < row.handed_over_at
+    )
     return Conversation(
         id=row.id,
         account=row.account,
@@ -106,5 +305,19 @@ def _conversation(row: Row[Any]) -> Conversation:
         contact_id=row.contact_id,
         created_at=row.created_at,
         last_message_at=row.last_message_at,
+        unread=row.unread,
+        is_archived=row.archived_at is not None,
+        is_blocked=row.is_blocked,
+        urgency=row.urgency,
+        category=row.category,
+        sentiment=row.sentiment,
+        language=row.language,
+        agent=row.agent,
+        assignee_id=row.assignee_id,
+        is_handed_over=is_over,
+        labels=tuple(json.loads(row.labels)) if row.labels else (),
+        open_tasks=tasks_,
+        has_draft=has_draft,
+        last_line=line,
         wait=wait,
     )

@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import ColumnElement, case, insert, literal, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from frontdesk.domain.messages import HistoryItem, IncomingMessage, history_digests
-from frontdesk.store import events, waits
+from frontdesk.store import events, search, waits
 from frontdesk.store.accounts import id_of
 from frontdesk.store.contacts import find_contacts
 from frontdesk.store.conversations import IMPORTANT_LANE, ORDINARY_LANE, wake
@@ -37,6 +37,7 @@ class _Conversation:
     id: int
     title: str
     lane: int
+    is_blocked: bool = False
 
 
 @dataclass(kw_only=True)
@@ -50,6 +51,11 @@ class _Fresh:
     is_vip: bool = False
     is_critical: bool = False
     digests: tuple[bytes, ...] = ()
+
+    @property
+    def is_kept_only(self) -> bool:
+        """Whether nothing follows from it: it is past, our own, or of a chat that is blocked."""
+        return self.message.from_us or self.message.is_past or self.conversation.is_blocked
 
     @property
     def lane(self) -> int:
@@ -133,6 +139,7 @@ class Intake:
             await keep_history(connection, windows, self._stored)
             await connection.execute(insert(webhook_messages), [_row(item, now) for item in new])
             stored = await _known(connection, [item.key for item in new])
+            await _note_words(connection, new, stored)
             news = [item for item in new if not item.message.is_past]
             await events.add(connection, [_received(item, stored[item.key].id, now) for item in news])
             known |= stored
@@ -161,6 +168,14 @@ def _windows(new: Sequence[_Fresh]) -> dict[int, dict[bytes, HistoryItem]]:
         item.digests = history_digests(item.message.history)
         windows[item.conversation.id].update(zip(item.digests, item.message.history, strict=True))
     return windows
+
+
+async def _note_words(
+    connection: AsyncConnection, new: Sequence[_Fresh], stored: Mapping[MessageKey, Accepted]
+) -> None:
+    """What is not going to be judged is found from now on; the rest when it has been."""
+    texts = {stored[item.key].id: item.message.text for item in new if item.is_kept_only}
+    await search.note(connection, search.RECEIVED, texts, is_new=True)
 
 
 async def _answered(
@@ -210,11 +225,14 @@ async def _find_conversations(connection: AsyncConnection, new: Sequence[_Fresh]
         by_account[item.key[0]].setdefault(item.chat_key, item)
     for account_id, firsts in sorted(by_account.items()):
         rows = await connection.execute(
-            select(table.c.id, table.c.chat_key, table.c.title, table.c.lane).where(
+            select(table.c.id, table.c.chat_key, table.c.title, table.c.lane, table.c.is_blocked).where(
                 table.c.account_id == account_id, table.c.chat_key.in_(sorted(firsts))
             )
         )
-        known = {row.chat_key: _Conversation(id=row.id, title=row.title, lane=row.lane) for row in rows}
+        known = {
+            row.chat_key: _Conversation(id=row.id, title=row.title, lane=row.lane, is_blocked=row.is_blocked)
+            for row in rows
+        }
         for chat_key, first in sorted(firsts.items()):
             if chat_key in known:
                 continue
@@ -233,37 +251,67 @@ async def _find_conversations(connection: AsyncConnection, new: Sequence[_Fresh]
             )
             id_ = inserted_id(await connection.execute(values))
             known[chat_key] = _Conversation(id=id_, title=message.chat_name, lane=first.lane)
+            if message.is_group:
+                await search.note(connection, search.GROUP, {id_: message.chat_name}, is_new=True)
         for item in new:
             if item.key[0] == account_id:
                 item.conversation = known[item.chat_key]
 
 
 async def _make_ready(connection: AsyncConnection, new: Sequence[_Fresh], now: datetime) -> None:
-    table = conversations
     arrived: defaultdict[int, list[_Fresh]] = defaultdict(list)
-    latest: dict[int, datetime] = {}
     for item in new:
-        if item.message.is_past:
-            latest[item.conversation.id] = max(latest.get(item.conversation.id, item.at(now)), item.at(now))
-        elif not item.message.from_us:
+        if not item.is_kept_only:
             arrived[item.conversation.id].append(item)
-    for id_, moment in sorted(latest.items()):
-        of_earlier = table.c.id == id_, table.c.last_message_at < moment
-        await connection.execute(update(table).where(*of_earlier).values(last_message_at=moment))
+    await _show_past(connection, [item for item in new if item.message.is_past], now)
     await _lock_answered(connection, new, arrived)
     if not arrived:
         return
-    await wake(connection, arrived, now=now, last_message_at=now)
-    for id_, items in arrived.items():
-        known, title = items[0].conversation, items[-1].message.chat_name
-        lane = min(item.lane for item in items)
-        changes: dict[str, Any] = {}
-        if title != known.title:
-            changes["title"] = title
-        if lane < known.lane:
-            changes["lane"] = lane
-        if changes:
-            await connection.execute(update(table).where(table.c.id == id_).values(**changes))
+    # One statement, which locks in the one order.
+    shown: dict[str, Any] = {
+        "unread": conversations.c.unread + _each({id_: len(items) for id_, items in arrived.items()}),
+        "last_type": _each({id_: items[-1].message.type for id_, items in arrived.items()}),
+        "archived_at": None,
+        "last_message_at": now,
+    }
+    await wake(connection, arrived, now=now, **shown)
+    for id_, items in sorted(arrived.items()):
+        await _follow(connection, id_, items)
+
+
+async def _follow(connection: AsyncConnection, conversation_id: int, items: Sequence[_Fresh]) -> None:
+    """A chat has another name now, or belongs to somebody who matters."""
+    table, known, latest = conversations, items[0].conversation, items[-1].message
+    lane = min(item.lane for item in items)
+    changes: dict[str, Any] = {}
+    if latest.chat_name != known.title:
+        changes["title"] = latest.chat_name
+        if latest.is_group:
+            await search.note(connection, search.GROUP, {conversation_id: latest.chat_name})
+    if lane < known.lane:
+        changes["lane"] = lane
+    if changes:
+        await connection.execute(update(table).where(table.c.id == conversation_id).values(**changes))
+
+
+async def _show_past(connection: AsyncConnection, past: Sequence[_Fresh], now: datetime) -> None:
+    """What was said before the desk knew of it is the latest of its chat, where nothing later is there."""
+    latest: dict[int, tuple[datetime, str]] = {}
+    for item in past:
+        shown = item.at(now), item.message.type
+        latest[item.conversation.id] = max(latest.get(item.conversation.id, shown), shown)
+    table = conversations
+    for id_, (moment, type_) in sorted(latest.items()):
+        of_earlier = table.c.id == id_, table.c.last_message_at <= moment
+        await connection.execute(update(table).where(*of_earlier).values(last_message_at=moment, last_type=type_))
+
+
+def _each(values: Mapping[int, Any]) -> ColumnElement[Any]:
+    """Each conversation's own value. A literal where all are alike, as nearly always: as a bound value MariaDB's driver makes it text."""
+    distinct = set(values.values())
+    if len(distinct) == 1:
+        return literal(distinct.pop(), literal_execute=True)
+    return case(dict(sorted(values.items())), value=conversations.c.id)
 
 
 async def _lock_answered(connection: AsyncConnection, new: Sequence[_Fresh], arrived: Iterable[int]) -> None:
@@ -277,7 +325,7 @@ async def _lock_answered(connection: AsyncConnection, new: Sequence[_Fresh], arr
 
 def _row(item: _Fresh, now: datetime) -> dict[str, Any]:
     message = item.message
-    is_done = message.from_us or message.is_past
+    is_done = item.is_kept_only
     return {
         "account_id": item.key[0],
         "message_id": message.message_id,

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from frontdesk.domain.contacts import Identity
 from frontdesk.domain.errors import ConflictError, InvalidInputError, NotFoundError
-from frontdesk.store import events
+from frontdesk.store import events, search
 from frontdesk.store.contact_tables import contact_merges
 from frontdesk.store.database import Database, inserted_id
 from frontdesk.store.tables import contact_identities, contacts, conversations
@@ -109,6 +109,7 @@ async def note(
         )
     )
     number = inserted_id(result)
+    await search.note_contacts(connection, (kept_id, merged_id))
     data = {"contact_id": kept_id, "merged_id": merged_id, "merge_id": number, "source": source}
     await events.add(connection, [events.row("contact.merged", now=now, data=data)])
     return number
@@ -150,6 +151,7 @@ async def undo(database: Database, kept_id: int, merge_id: int, *, now: datetime
             )
         await connection.execute(update(contacts).where(contacts.c.id == row.merged_id).values(merged_into=None))
         await connection.execute(update(table).where(table.c.id == merge_id).values(undone_at=now))
+        await search.note_contacts(connection, (kept_id, row.merged_id))
         data = {"contact_id": kept_id, "merged_id": row.merged_id, "merge_id": merge_id}
         await events.add(connection, [events.row("contact.unmerged", now=now, data=data)])
 

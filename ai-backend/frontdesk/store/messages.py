@@ -7,7 +7,7 @@ from datetime import datetime
 from itertools import takewhile
 from typing import Any
 
-from sqlalchemy import Row, and_, literal_column, select, true, union_all, update
+from sqlalchemy import Row, and_, false, func, literal_column, select, true, union_all, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from frontdesk.domain.analysis import Analysis
@@ -18,7 +18,7 @@ from frontdesk.domain.routing import Route
 from frontdesk.domain.understanding import Understood
 from frontdesk.domain.usage import Usage
 from frontdesk.store import conversations as conversation_leases
-from frontdesk.store import events, waits
+from frontdesk.store import events, glance, search, waits
 from frontdesk.store.database import Database
 from frontdesk.store.tables import (
     accounts,
@@ -66,7 +66,7 @@ async def load_due(database: Database, conversation_id: int, *, now: datetime, l
     ]
     due = union_all(*(select(part.c.id) for part in parts)).subquery()
     async with database.read() as connection:
-        rows = (await connection.execute(_selected().join(due, due.c.id == table.c.id).order_by(table.c.id))).all()
+        rows = (await connection.execute(selected().join(due, due.c.id == table.c.id).order_by(table.c.id))).all()
         judgeable = takewhile(
             lambda row: row.due_at is None or row.due_at <= now, (row for row in rows if row.state == "pending")
         )
@@ -78,13 +78,13 @@ async def load_due(database: Database, conversation_id: int, *, now: datetime, l
         lines = await _lines(
             connection, conversation_id, b"".join(bytes(row.history_digests or b"") for row in with_history)
         )
-        return [_record(row, _window(lines, row.history_digests), ()) for row in found]
+        return [record_of(row, _window(lines, row.history_digests), ()) for row in found]
 
 
 async def fetch(database: Database, message_id: int) -> Record | None:
     """One message with its history, analysis and route, or None."""
     async with database.read() as connection:
-        row = (await connection.execute(_selected().where(webhook_messages.c.id == message_id))).first()
+        row = (await connection.execute(selected().where(webhook_messages.c.id == message_id))).first()
         if row is None:
             return None
         lines = await _lines(connection, row.conversation_id, bytes(row.history_digests or b""))
@@ -95,14 +95,14 @@ async def fetch(database: Database, message_id: int) -> Record | None:
             )
         )
         known = tuple(Identity(kind=item.kind, value=item.value) for item in identities)
-        return _record(row, history, known)
+        return record_of(row, history, known)
 
 
 async def fetch_latest(database: Database, *, limit: int) -> list[Record]:
     """The newest messages, newest first, without their histories."""
     async with database.read() as connection:
-        rows = await connection.execute(_selected().order_by(webhook_messages.c.id.desc()).limit(limit))
-        return [_record(row, (), ()) for row in rows]
+        rows = await connection.execute(selected().order_by(webhook_messages.c.id.desc()).limit(limit))
+        return [record_of(row) for row in rows]
 
 
 async def judged_since(database: Database, since: datetime, *, limit: int) -> list[int]:
@@ -131,11 +131,18 @@ async def replace_analysis(database: Database, record: Record, judged: Judged, *
         if known is None or (replaced is not None and known.revision > replaced):
             return
         replaced = known.revision
-        values = analysis_values(judged, judged.usage + _usage(known), now)
+        values = analysis_values(judged, judged.usage + usage_of(known), now)
         await connection.execute(
             update(table).where(table.c.id == known.id).values(revision=known.revision + 1, **values)
         )
         await waits.recount(connection, record.conversation_id)
+        await search.note(connection, search.RECEIVED, {record.id: record.spoken.text})
+        message = webhook_messages
+        latest = select(func.max(message.c.id)).where(
+            message.c.conversation_id == record.conversation_id, message.c.is_from_us == false()
+        )
+        if await connection.scalar(latest) == record.id:
+            await glance.judged(connection, {record.conversation_id: judged.analysis})
         await events.add(connection, [analysed(record, judged, now)])
 
     await database.write(work)
@@ -264,7 +271,8 @@ async def defer_rerate(database: Database, message_id: int) -> None:
     await database.write(work)
 
 
-def _selected() -> Any:
+def selected() -> Any:
+    """A query for messages with all that :func:`record_of` makes a value of."""
     analysis, route, heard = analytics_results, agent_routing, understandings
     return (
         select(
@@ -321,7 +329,8 @@ def _unpacked(packed: bytes) -> list[bytes]:
     return [packed[start : start + DIGEST_BYTES] for start in range(0, len(packed), DIGEST_BYTES)]
 
 
-def _record(row: Row[Any], history: tuple[HistoryItem, ...], identities: tuple[Identity, ...]) -> Record:
+def record_of(row: Row[Any], history: tuple[HistoryItem, ...] = (), identities: tuple[Identity, ...] = ()) -> Record:
+    """The message that a row is."""
     own = (Identity(kind="phone", value=row.phone_number),) if row.phone_number else ()
     message = IncomingMessage(
         account=row.account,
@@ -379,7 +388,8 @@ def _understood(row: Row[Any]) -> Understood | None:
     )
 
 
-def _usage(row: Row[Any]) -> Usage:
+def usage_of(row: Row[Any]) -> Usage:
+    """What a stored analysis took."""
     return Usage(
         calls=row.model_calls,
         input_tokens=row.input_tokens,

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from frontdesk.domain.errors import ConflictError
 from frontdesk.domain.outgoing import ACKNOWLEDGED, OPEN_STATES, Outgoing, OutgoingState
 from frontdesk.domain.replies import Turn
-from frontdesk.store import duties, events, turns, waits
+from frontdesk.store import duties, events, search, turns, waits
 from frontdesk.store.database import Database, inserted_id
 from frontdesk.store.duties import Duty, Held
 from frontdesk.store.tables import accounts, conversations, outbox, webhook_messages
@@ -102,7 +102,7 @@ async def enqueue(
         await duties.wake(connection, f"{SENDING}:{chat.account_id}", now=now)
         if not is_automatic:
             place = conversations.c.id == chat.conversation_id
-            await connection.execute(update(conversations).where(place).values(person_wrote_at=now))
+            await connection.execute(update(conversations).where(place).values(person_wrote_at=now, unread=0))
         seen = select(func.max(webhook_messages.c.id)).where(webhook_messages.c.conversation_id == chat.conversation_id)
         row = await connection.execute(
             insert(table).values(
@@ -124,6 +124,7 @@ async def enqueue(
             )
         )
         id_ = inserted_id(row)
+        await search.note(connection, search.SENT, {id_: text}, is_new=True)
         if turn is not None:
             await turns.queued(connection, turn.id, id_, now=now)
         await events.add(connection, [_changed(chat.account_id, chat.conversation_id, id_, "queued", now)])
@@ -135,8 +136,8 @@ async def enqueue(
 async def fetch(database: Database, outbox_id: int) -> Outgoing | None:
     """One message of the outbox, or None."""
     async with database.read() as connection:
-        row = (await connection.execute(_selected().where(outbox.c.id == outbox_id))).first()
-        return _outgoing(row) if row else None
+        row = (await connection.execute(selected().where(outbox.c.id == outbox_id))).first()
+        return outgoing_of(row) if row else None
 
 
 async def next_to_send(database: Database, account_id: int, *, now: datetime) -> Outgoing | None:
@@ -145,7 +146,7 @@ async def next_to_send(database: Database, account_id: int, *, now: datetime) ->
     async with database.read() as connection:
         row = (
             await connection.execute(
-                _selected()
+                selected()
                 .where(
                     table.c.account_id == account_id,
                     table.c.state.in_(OPEN_STATES),
@@ -156,7 +157,7 @@ async def next_to_send(database: Database, account_id: int, *, now: datetime) ->
                 .limit(1)
             )
         ).first()
-        return _outgoing(row) if row else None
+        return outgoing_of(row) if row else None
 
 
 async def next_due(database: Database, account_id: int, *, now: datetime) -> datetime | None:
@@ -362,11 +363,13 @@ def _changed(account_id: int, conversation_id: int, id_: int, state: str, now: d
     return events.row(f"outbox.{state}", now=now, account_id=account_id, conversation_id=conversation_id, outbox_id=id_)
 
 
-def _selected() -> Any:
+def selected() -> Any:
+    """A query for messages with all that :func:`outgoing_of` makes a value of."""
     return select(outbox, accounts.c.name.label("account")).join(accounts, and_(accounts.c.id == outbox.c.account_id))
 
 
-def _outgoing(row: Row[Any]) -> Outgoing:
+def outgoing_of(row: Row[Any]) -> Outgoing:
+    """The message that a row is."""
     return Outgoing(
         id=row.id,
         account_id=row.account_id,

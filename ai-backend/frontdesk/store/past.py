@@ -8,7 +8,7 @@ from sqlalchemy import func, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from frontdesk.domain.tasks import Wish
-from frontdesk.store import messages, tasks, waits
+from frontdesk.store import glance, messages, tasks, waits
 from frontdesk.store.database import Database
 from frontdesk.store.messages import Judged
 from frontdesk.store.tables import analytics_results, conversations, webhook_messages
@@ -72,6 +72,8 @@ async def keep(
                 for item in new
             ]
             await connection.execute(insert(analysis), rows_of_new)
+        if answered is not None and new:
+            await glance.judged(connection, {conversation_id: new[-1].judged.analysis})
         if answered is not None:
             await _wait(connection, conversation_id, place.account_id, new, answered)
         asked = [

@@ -67,8 +67,21 @@ conversations = table(
     # The last message that was there when somebody of ours wrote; null where nobody has.
     Column("answered_up_to", BigInteger),
     Column("person_wrote_at", Moment),
+    # What lists show, each set in the transaction that makes it so. Unread are messages since somebody looked or answered.
+    Column("unread", Integer, nullable=False, server_default="0"),
+    Column("archived_at", Moment),
+    # What comes from a blocked chat is kept, and nothing follows from it.
+    Column("is_blocked", Boolean(create_constraint=False), nullable=False, server_default="0"),
+    Column("last_type", String(32)),
+    Column("urgency", SmallInteger),
+    Column("category", String(16)),
+    Column("sentiment", String(16)),
+    Column("language", String(16)),
+    Column("agent", String(64)),
     UniqueConstraint("account_id", "chat_key"),
     Index("ix_conversations_lane_ready_at", "lane", "ready_at"),
+    Index("ix_conversations_last_message_at", "last_message_at"),
+    Index("ix_conversations_unread", "unread"),
 )
 
 webhook_messages = table(
@@ -103,8 +116,9 @@ webhook_messages = table(
     Column("is_forwarded", Boolean(create_constraint=False)),
     UniqueConstraint("account_id", "message_id"),
     Index("ix_webhook_messages_conversation_id_state_id", "conversation_id", "state", "id"),
-    # A thread is read in its order.
+    # A thread is told in the order of acceptance, and shown in that of time: what is past may be read in later.
     Index("ix_webhook_messages_conversation_id_id", "conversation_id", "id"),
+    Index("ix_webhook_messages_conversation_id_created_at", "conversation_id", "created_at"),
     Index("ix_webhook_messages_state_id", "state", "id"),
 )
 

@@ -1,15 +1,64 @@
-"""The thread of a conversation: what was received, and what we sent."""
+"""The thread of a conversation: what was received, and what we sent; as people read it and as agents are told it."""
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import and_, literal, null, or_, select, true, union_all
 
-from frontdesk.domain.outgoing import ACKNOWLEDGED
+from frontdesk.domain.messages import Record
+from frontdesk.domain.outgoing import ACKNOWLEDGED, Outgoing
 from frontdesk.domain.thread import Line
 from frontdesk.domain.understanding import Understood, together_with
+from frontdesk.domain.usage import Usage
+from frontdesk.store import messages
+from frontdesk.store import outbox as outbox_rows
 from frontdesk.store.database import Database
-from frontdesk.store.tables import conversations, outbox, understandings, webhook_messages
+from frontdesk.store.tables import analytics_results, conversations, outbox, understandings, webhook_messages
+
+
+@dataclass(frozen=True, kw_only=True)
+class Spent:
+    """What the judgement of a message took, by which model."""
+
+    model: str | None
+    usage: Usage
+    degraded_reason: str | None
+
+
+async def received(
+    database: Database, conversation_id: int, *, before: datetime | None, limit: int
+) -> list[tuple[Record, Spent | None]]:
+    """The newest messages of a conversation before a moment, the newest first, without their histories."""
+    table, analysis = webhook_messages, analytics_results
+    wanted = select(table.c.id).where(table.c.conversation_id == conversation_id)
+    if before is not None:
+        wanted = wanted.where(table.c.created_at < before)
+    async with database.read() as connection:
+        ids = [
+            int(row.id)
+            for row in await connection.execute(
+                wanted.order_by(table.c.created_at.desc(), table.c.id.desc()).limit(limit)
+            )
+        ]
+        rows = {row.id: row for row in await connection.execute(messages.selected().where(table.c.id.in_(ids)))}
+        spent = {
+            row.webhook_message_id: Spent(
+                model=row.model, usage=messages.usage_of(row), degraded_reason=row.degraded_reason
+            )
+            for row in await connection.execute(select(analysis).where(analysis.c.webhook_message_id.in_(ids)))
+        }
+    return [(messages.record_of(rows[id_]), spent.get(id_)) for id_ in ids if id_ in rows]
+
+
+async def sent(database: Database, conversation_id: int, *, before: datetime | None, limit: int) -> list[Outgoing]:
+    """The newest messages of ours in a conversation that were written before a moment, the newest first."""
+    wanted = outbox_rows.selected().where(outbox.c.conversation_id == conversation_id)
+    if before is not None:
+        wanted = wanted.where(outbox.c.created_at < before)
+    async with database.read() as connection:
+        rows = await connection.execute(wanted.order_by(outbox.c.id.desc()).limit(limit))
+        return [outbox_rows.outgoing_of(row) for row in rows]
 
 
 async def since(

@@ -14,7 +14,7 @@ from sqlalchemy import Row, delete, func, insert, or_, select, true, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from frontdesk.domain.deadlines import Deadline
-from frontdesk.store import dialogues, events
+from frontdesk.store import dialogues, events, glance
 from frontdesk.store.database import Database
 from frontdesk.store.desk_tables import episodes, waits
 from frontdesk.store.tables import analytics_results, conversations, webhook_messages
@@ -87,6 +87,8 @@ async def answered(
     if by == "phone":
         # Over the desk that is known when it is written, and not only when it leaves.
         await connection.execute(update(table).where(table.c.id == conversation_id).values(person_wrote_at=now))
+    if by != "automatic":
+        await glance.read(connection, conversation_id)
     row = await _open_wait(connection, conversation_id)
     if row is None or row.first_message_id > up_to:
         return

@@ -1,14 +1,20 @@
 """Pieces of the API's description that its operations share."""
 
+from collections.abc import Iterable
 from typing import Any, get_args
 
 from pydantic import BaseModel
 
+from frontdesk.domain.inbox import Filter
 from frontdesk.domain.replies import TurnState
 from frontdesk.web import contact_documents, desk_documents, documents, reply_documents
 
 REFERENCE = "#/components/schemas/{model}"
-LIMIT = {"name": "limit", "in": "query", "schema": {"type": "integer", "minimum": 1, "maximum": 200, "default": 50}}
+LIMIT: dict[str, Any] = {
+    "name": "limit",
+    "in": "query",
+    "schema": {"type": "integer", "minimum": 1, "maximum": 200, "default": 50},
+}
 
 
 def answer(model: type[BaseModel], description: str) -> dict[str, Any]:
@@ -37,6 +43,12 @@ UNAUTHENTICATED = {
 }
 UNAVAILABLE = {"503": problem("The store is away, or too much is in hand: come back after Retry-After seconds")}
 RESULT = "The message is stored, judged and routed"
+
+
+def filters() -> Iterable[tuple[str, dict[str, Any]]]:
+    """What conversations can be filtered by: name and schema of each."""
+    properties: dict[str, Any] = Filter.model_json_schema()["properties"]
+    return properties.items()
 
 
 def getting(summary: str, responses: dict[str, Any], **more: Any) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from pydantic import BaseModel, Field
 from frontdesk.domain.analysis import Analysis
 from frontdesk.domain.tasks import Task, TaskSource, TaskStatus, TaskType
 from frontdesk.domain.webhooks import DeadLetter
-from frontdesk.store.inbox import Conversation
+from frontdesk.store.inbox import Conversation, LastLine
 from frontdesk.web.reply_documents import DialogueDocument, TurnDocument
 
 
@@ -34,6 +34,20 @@ class ConversationDocument(BaseModel):
     contact_id: int | None
     created_at: datetime
     last_message_at: datetime
+    unread: int = Field(description="Messages since somebody looked or answered")
+    is_archived: bool
+    is_blocked: bool
+    urgency: int | None = Field(description="Of the latest message, as the next three")
+    category: str | None
+    sentiment: str | None
+    language: str | None
+    agent: str | None = Field(description="Which answered last")
+    assignee_id: int | None
+    is_handed_over: bool
+    labels: list[str]
+    open_tasks: int
+    has_draft: bool
+    last_line: LastLine | None = Field(description="What was said last")
     waiting: WaitDocument | None = Field(description="null where nobody waits for an answer")
     reply: DialogueDocument | None = Field(default=None, description="Who answers; only of a single conversation")
     draft: TurnDocument | None = Field(default=None, description="What waits to be sent; only of a single conversation")

@@ -32,6 +32,7 @@ from frontdesk.web.describing import (
     contacts,
     correcting,
     editing,
+    filters,
     getting,
     looking_up,
     problem,
@@ -186,13 +187,17 @@ def document() -> dict[str, Any]:
                 **secured,
             ),
             "/conversations": getting(
-                "Where somebody waits for an answer, the first due first",
+                "Where somebody waits for an answer, the first due first, or another view",
                 {
                     "200": answer(desk_documents.ConversationsDocument, "Whom to answer first"),
                     "422": problem("The query does not fit"),
                     **UNAUTHENTICATED,
                 },
-                parameters=[LIMIT, {"name": "after", "in": "query", "schema": {"type": "string"}}],
+                parameters=[
+                    LIMIT,
+                    {"name": "after", "in": "query", "schema": {"type": "string"}},
+                    *({"name": name, "in": "query", "schema": schema} for name, schema in filters()),
+                ],
                 **secured,
             ),
             "/conversations/{id}": {

@@ -8,8 +8,11 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from frontdesk.web.api import access
-from frontdesk.web.describing import UNAUTHENTICATED, UNAVAILABLE, answer, problem, request_body
+from frontdesk.domain.inbox import CannedReply, Note, SavedFilter
+from frontdesk.store.inbox import Counts
+from frontdesk.web import inbox_documents
+from frontdesk.web.api import access, jottings
+from frontdesk.web.describing import LIMIT, UNAUTHENTICATED, UNAVAILABLE, answer, problem, request_body
 
 WHOLE = {"type": "integer", "format": "int64", "minimum": 1, "maximum": 2**63 - 1}
 TEXT = {"type": "string"}
@@ -52,6 +55,32 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation("GET /tokens", "Every key of a program", gives=access.TokensDocument),
     Operation("POST /tokens", "Make a key for a program", access.TokenDraft, access.TokenDocument, status=201),
     Operation("DELETE /tokens/{id}", "A key opens nothing any more"),
+    Operation("GET /conversations/counts", "How many there are to look at, counted up to 1,000", gives=Counts),
+    Operation(
+        "GET /conversations/{id}/thread", "Both sides of a chat, the newest part or that before another",
+        gives=inbox_documents.ThreadDocument, query=[("before", TEXT), ("limit", LIMIT["schema"])],
+    ),
+    Operation(
+        "GET /search", "Chats by name, number or profile, and messages by their words",
+        gives=inbox_documents.SearchDocument,
+        query=[("q", {"type": "string", "maxLength": 100}), ("before", WHOLE), ("limit", LIMIT["schema"])],
+    ),
+    Operation("GET /contacts/{id}/notes", "What is written down about a contact", gives=inbox_documents.NotesDocument),
+    Operation("POST /contacts/{id}/notes", "Write something down", jottings.NoteDraft, Note, status=201),
+    Operation("DELETE /notes/{id}", "Throw a note away"),
+    Operation("GET /canned-replies", "Ready-made answers", gives=inbox_documents.CannedRepliesDocument),
+    Operation(
+        "POST /canned-replies", "Keep an answer ready", jottings.CannedReplyDraft, CannedReply, status=201,
+        but=[(409, "Another has that name")],
+    ),
+    Operation(
+        "PUT /canned-replies/{id}", "Change it", jottings.CannedReplyDraft, CannedReply,
+        but=[(409, "Another has that name")],
+    ),
+    Operation("DELETE /canned-replies/{id}", "Throw it away"),
+    Operation("GET /filters", "Everybody's filters, and your own", gives=inbox_documents.SavedFiltersDocument),
+    Operation("POST /filters", "Keep a filter", jottings.SavedFilterDraft, SavedFilter, status=201),
+    Operation("DELETE /filters/{id}", "Throw it away"),
 )  # fmt: skip
 
 BODIES = tuple({item.takes for item in OPERATIONS if item.takes is not None})

@@ -4,20 +4,33 @@ from datetime import UTC, datetime
 from typing import Annotated, Literal
 
 from aiohttp import web
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
+from frontdesk.channels.whatsapp_web import problems_of
+from frontdesk.desk.reading import read_thread
 from frontdesk.domain.errors import FieldProblem, InvalidInputError, NotFoundError
+from frontdesk.domain.inbox import Filter
 from frontdesk.domain.replies import ReplyMode
 from frontdesk.domain.tasks import LONGEST_TAG
-from frontdesk.store import dialogues, inbox, turns, waits
+from frontdesk.store import dialogues, glance, inbox, turns, waits
+from frontdesk.store import search as words
 from frontdesk.web.api.bodies import MAX_ID, is_near, read_body, read_document, whole_number
 from frontdesk.web.desk import DESK, Desk
 from frontdesk.web.desk_documents import ConversationsDocument, conversation_of
+from frontdesk.web.documents import message_of, outgoing_of
+from frontdesk.web.inbox_documents import (
+    EntryDocument,
+    FoundChatDocument,
+    FoundMessageDocument,
+    SearchDocument,
+    ThreadDocument,
+)
 from frontdesk.web.reply_documents import dialogue_of, turn_of
 
 DEFAULT_LIMIT = 50
 MAX_LIMIT = 200
 MOST_LABELS = 20
+LONGEST_QUERY = 100
 
 Label = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=LONGEST_TAG)]
 
@@ -37,18 +50,73 @@ class ConversationDraft(BaseModel):
     assignee_id: int | None = Field(default=None, ge=1, le=2**31 - 1, description="Whose it is; null is nobody's")
     is_stopped: bool = Field(default=False, description="Whether the customer gets no automatic messages")
     labels: Annotated[list[Label], Field(max_length=MOST_LABELS)] = []
+    is_read: bool = Field(default=True, description="Whether somebody has looked; false marks it as unread")
+    is_archived: bool = Field(default=False, description="Out of the way until something new comes")
+    is_blocked: bool = Field(default=False, description="What comes is kept, and nothing follows from it")
 
 
-async def waiting(request: web.Request) -> web.Response:
-    """``GET /conversations?limit=&after=``: where somebody waits for an answer, the first due first."""
+async def find(request: web.Request) -> web.Response:
+    """``GET /conversations?view=&limit=&after=``: where somebody waits for an answer, the first due first; or another view."""
     desk = request.app[DESK]
-    desk.gate.check(request, "read")
+    caller = desk.gate.check(request, "read")
+    wanted = filter_of(request)
     limit = whole_number("limit", request.query.get("limit"), default=DEFAULT_LIMIT, least=1, most=MAX_LIMIT)
-    found = await inbox.waiting(desk.database, limit=limit, after=_place(request.query.get("after")))
-    last = found[-1] if len(found) == limit else None
+    me = caller.person.id if caller.person else None
+    found = await inbox.find(desk.database, wanted, limit=limit, after=place_of(request.query.get("after")), me=me)
     document = ConversationsDocument(
         conversations=[conversation_of(item, now=desk.clock()) for item in found],
-        next=f"{last.wait.due_at.astimezone(UTC):%Y%m%dT%H%M%S.%fZ}_{last.id}" if last and last.wait else None,
+        next=written(inbox.place_of(found[-1], wanted)) if len(found) == limit else None,
+    )
+    return web.json_response(text=document.model_dump_json())
+
+
+async def counts(request: web.Request) -> web.Response:
+    """``GET /conversations/counts``: how many there are to look at, counted up to 1,000."""
+    desk = request.app[DESK]
+    caller = desk.gate.check(request, "read")
+    me = caller.person.id if caller.person else None
+    found = await inbox.counts(desk.database, me=me, now=desk.clock())
+    return web.json_response(text=found.model_dump_json())
+
+
+async def thread(request: web.Request) -> web.Response:
+    """``GET /conversations/{id}/thread?before=&limit=``: both sides, the newest part or that before a moment, the oldest first."""
+    desk = request.app[DESK]
+    desk.gate.check(request, "read")
+    number = int(request.match_info["id"])
+    limit = whole_number("limit", request.query.get("limit"), default=DEFAULT_LIMIT, least=1, most=MAX_LIMIT)
+    before = place_of(request.query.get("before"))
+    if number > MAX_ID or await inbox.fetch(desk.database, number) is None:
+        raise NotFoundError("there is no such conversation")
+    found = await read_thread(desk.database, number, before=before[0] if before else None, limit=limit)
+    document = ThreadDocument(
+        entries=[
+            EntryDocument(
+                at=entry.at,
+                received=message_of(entry.received, entry.changes, entry.attachment) if entry.received else None,
+                sent=outgoing_of(entry.sent) if entry.sent else None,
+            )
+            for entry in found.entries
+        ],
+        before=written((found.before, 0)) if found.before else None,
+    )
+    return web.json_response(text=document.model_dump_json())
+
+
+async def search(request: web.Request) -> web.Response:
+    """``GET /search?q=&before=&limit=``: chats by name, number or profile, and messages by their words; the newest first."""
+    desk = request.app[DESK]
+    desk.gate.check(request, "read")
+    text = searched(request)
+    limit = whole_number("limit", request.query.get("limit"), default=DEFAULT_LIMIT, least=1, most=MAX_LIMIT)
+    before = whole_number("before", request.query.get("before"), default=MAX_ID, least=1, most=MAX_ID)
+    chats = await words.chats(desk.database, text, limit=limit) if before == MAX_ID else []
+    found = await words.messages(desk.database, text, limit=limit, before=before if before < MAX_ID else None)
+    received = [item.message_id for item in found if item.message_id is not None]
+    document = SearchDocument(
+        chats=[FoundChatDocument(**vars(chat)) for chat in chats],
+        messages=[FoundMessageDocument(**vars(item)) for item in found],
+        before=min(received) if len(received) == limit else None,
     )
     return web.json_response(text=document.model_dump_json())
 
@@ -71,6 +139,9 @@ async def change(request: web.Request) -> web.Response:
         raise NotFoundError("there is no such conversation")
     if given.pop("status", None) == "done" and not await waits.finish(desk.database, number, now=desk.clock()):
         raise NotFoundError("there is no such conversation")
+    marks = {name: given.pop(name) for name in ("is_read", "is_archived", "is_blocked") if name in given}
+    if marks:
+        await glance.mark(desk.database, number, now=desk.clock(), **marks)
     if given:
         await dialogues.edit(desk.database, number, given, now=desk.clock())
     desk.feed.announce()
@@ -90,8 +161,44 @@ async def _shown(desk: Desk, number: int) -> web.Response:
     return web.json_response(text=document.model_dump_json())
 
 
-def _place(text: str | None) -> tuple[datetime, int] | None:
-    """Where a page of conversations ended: the last one's deadline and id."""
+def filter_of(request: web.Request) -> Filter:
+    """The filter that a query asks for.
+
+    Raises:
+        InvalidInputError: there is no such view, or a value does not fit.
+    """
+    given = {name: value for name in Filter.model_fields if (value := request.query.get(name))}
+    try:
+        return Filter.model_validate(given)
+    except ValidationError as error:
+        raise InvalidInputError("the query does not fit", problems_of(error)) from None
+
+
+def searched(request: web.Request) -> str:
+    """What is looked for.
+
+    Raises:
+        InvalidInputError: it is too long, or no text.
+    """
+    text = request.query.get("q", "").strip()
+    if len(text) > LONGEST_QUERY or "\0" in text or any("\ud800" <= character <= "\udfff" for character in text):
+        problem = FieldProblem(pointer="q", detail=f"must be at most {LONGEST_QUERY} characters of text")
+        raise InvalidInputError("the query does not fit", (problem,))
+    return text
+
+
+def written(place: inbox.Place) -> str:
+    """Where a page of conversations ended, as the next one is asked for."""
+    moment, id_ = place
+    return f"{moment.astimezone(UTC):%Y%m%dT%H%M%S.%fZ}_{id_}"
+
+
+def place_of(text: str | None) -> inbox.Place | None:
+    """Where a page of conversations ended.
+
+    Raises:
+        InvalidInputError: it is no such place.
+    """
     if text is None:
         return None
     moment, _, number = text.partition("_")

@@ -1,0 +1,295 @@
+"""What people see of conversations: every view of them, what is searched, the thread, and what they keep there."""
+
+from typing import Any
+
+import pytest
+from tests.support.desk import Reply, RunningDesk, webhook
+from tests.support.visitors import come_in
+
+from frontdesk.domain.searching import words_of
+from frontdesk.store import erasure, search
+
+ADA, BEN, CEM = "+15550100111", "+15550100112", "+15550100113"
+
+
+async def ask(desk: RunningDesk, method: str, path: str, body: Any = None, **headers: str) -> Reply:
+    """Ask the API as the owner."""
+    token = {"authorization": f"Bearer {desk.settings.api_token}", **headers}
+    async with desk.session.request(method, desk.url + path, json=body, headers=token) as response:
+        document = await response.json() if "json" in response.content_type else await response.text()
+        return Reply(response.status, document, dict(response.headers))
+
+
+async def seen(desk: RunningDesk, query: str) -> list[str]:
+    """The titles of conversations that a query gives."""
+    reply = await desk.get(f"/conversations?{query}")
+    assert reply.status == 200, reply.document
+    return [item["title"] for item in reply.document["conversations"]]
+
+
+async def three_chats(desk: RunningDesk) -> dict[str, int]:
+    """Ada asks, Ben thanks, Cem's pipe has burst; title → conversation."""
+    ids: dict[str, int] = {}
+    for title, phone, text in (
+        ("Ada", ADA, "Good morning, how much is a full service?"),
+        ("Ben", BEN, "ok"),
+        ("Cem", CEM, "URGENT: the water pipe burst, the shop is flooding, help now!!"),
+    ):
+        ids[title] = (await desk.post(webhook(text, chat_name=title, phone_number=phone))).document["conversation_id"]
+    return ids
+
+
+async def test_each_view_shows_what_it_says(desk: RunningDesk) -> None:
+    """The first is whom to answer first; the others show the latest first."""
+    ids = await three_chats(desk)
+    assert await seen(desk, "") == ["Cem", "Ada"]
+    assert await seen(desk, "view=all") == ["Cem", "Ben", "Ada"]
+    assert await seen(desk, "view=unread") == ["Cem", "Ben", "Ada"]
+    assert await seen(desk, "view=text") == ["Cem", "Ben", "Ada"]
+    assert await seen(desk, "view=voice") == []
+    assert await seen(desk, "view=groups") == []
+    assert set(await seen(desk, "view=drafts")) >= {"Ada", "Cem"}
+    assert await seen(desk, "view=unassigned") == ["Cem", "Ada"]
+    await desk.post(webhook("", chat_name="Ben", phone_number=BEN, message_type="ptt"))
+    assert await seen(desk, "view=voice") == ["Ben"]
+    await ask(desk, "POST", "/tasks", {"title": "Ring Ada", "conversation_id": ids["Ada"]})
+    assert "Ada" in await seen(desk, "view=tasks")
+    assert await seen(desk, "view=all&category=sales") == ["Ada"]
+    assert (await desk.get("/conversations?view=nothing")).status == 422
+    assert (await desk.get("/conversations?category=nothing")).status == 422
+    counted = (await desk.get("/conversations/counts")).document
+    assert (counted["waiting"], counted["unread"], counted["mine"]) == (2, 3, 0)
+
+
+async def test_pages_follow_each_other_without_gaps(desk: RunningDesk) -> None:
+    """Also while something new comes in between."""
+    await three_chats(desk)
+    first = (await desk.get("/conversations?view=all&limit=2")).document
+    await desk.post(webhook("hello", chat_name="Dora", phone_number="+15550100114"))
+    second = (await desk.get(f"/conversations?view=all&limit=2&after={first['next']}")).document
+    assert [item["title"] for item in first["conversations"] + second["conversations"]] == ["Cem", "Ben", "Ada"]
+    assert second["next"] is None
+    assert (await desk.get("/conversations?view=all&after=nowhere")).status == 422
+
+
+async def test_unread_counts_until_somebody_looks_or_answers(desk: RunningDesk) -> None:
+    """And can be set again, for later."""
+    ids = await three_chats(desk)
+    await desk.post(webhook("and how long does it take?", chat_name="Ada", phone_number=ADA))
+
+    async def unread(title: str) -> int:
+        number: int = (await desk.get(f"/conversations/{ids[title]}")).document["unread"]
+        return number
+
+    assert await unread("Ada") == 2
+    assert (await ask(desk, "PATCH", f"/conversations/{ids['Ada']}", {"is_read": True})).document["unread"] == 0
+    assert (await ask(desk, "PATCH", f"/conversations/{ids['Ada']}", {"is_read": False})).document["unread"] == 1
+    await ask(desk, "POST", f"/conversations/{ids['Ada']}/messages", {"text": "49, in an hour"})
+    assert await unread("Ada") == 0
+    assert await unread("Cem") == 1
+    await desk.post(webhook("Ok, coming", chat_name="Cem", phone_number=CEM, from_me=True))
+    assert await unread("Cem") == 0
+
+
+async def test_what_is_archived_comes_back_with_something_new(desk: RunningDesk) -> None:
+    """Out of the way, not out of sight for ever."""
+    ids = await three_chats(desk)
+    await ask(desk, "PATCH", f"/conversations/{ids['Ben']}", {"is_archived": True})
+    assert await seen(desk, "view=all") == ["Cem", "Ada"]
+    assert await seen(desk, "view=archived") == ["Ben"]
+    await desk.post(webhook("one more thing", chat_name="Ben", phone_number=BEN))
+    assert await seen(desk, "view=all") == ["Ben", "Cem", "Ada"]
+
+
+async def test_nothing_follows_from_what_a_blocked_chat_writes(desk: RunningDesk) -> None:
+    """It is kept, and nobody is bothered; until it is not blocked any more."""
+    ids = await three_chats(desk)
+    await ask(desk, "PATCH", f"/conversations/{ids['Ben']}", {"is_blocked": True})
+    kept = (await desk.post(webhook("buy cheap pills now", chat_name="Ben", phone_number=BEN))).document
+    message = (await desk.get(f"/messages/{kept['database_id']}")).document
+    assert (message["state"], message["analysis"], message["routing"]) == ("processed", None, None)
+    assert await seen(desk, "view=blocked") == ["Ben"]
+    assert "Ben" not in await seen(desk, "view=all")
+    assert (await desk.get(f"/conversations/{ids['Ben']}")).document["unread"] == 1
+    await ask(desk, "PATCH", f"/conversations/{ids['Ben']}", {"is_blocked": False})
+    judged = (await desk.post(webhook("how much is a tyre?", chat_name="Ben", phone_number=BEN))).document
+    assert judged["analysis"] is not None
+
+
+async def test_a_thread_is_both_sides_in_the_order_of_time(desk: RunningDesk) -> None:
+    """Page by page to its beginning, each message once."""
+    ids = await three_chats(desk)
+    number = ids["Ada"]
+    for count in range(5):
+        await desk.post(webhook(f"question {count}", chat_name="Ada", phone_number=ADA))
+        await ask(desk, "POST", f"/conversations/{number}/messages", {"text": f"answer {count}"})
+    told: list[str] = []
+    before = ""
+    while True:
+        part = (await desk.get(f"/conversations/{number}/thread?limit=3{before}")).document
+        told = [
+            entry["received"]["current_message"] if entry["received"] else entry["sent"]["text"]
+            for entry in part["entries"]
+        ] + told
+        if part["before"] is None:
+            break
+        before = f"&before={part['before']}"
+    assert told == [
+        "Good morning, how much is a full service?",
+        *(text for count in range(5) for text in (f"question {count}", f"answer {count}")),
+    ]
+    assert (await desk.get("/conversations/999/thread")).status == 404
+
+
+@pytest.mark.parametrize(
+    ("asked", "found"),
+    [
+        ("service", ["Ada"]),
+        ("SERVI", ["Ada"]),
+        ("full service", ["Ada"]),
+        ("full pipe", []),
+        ("burst pipe", ["Cem"]),
+        ("forty", ["desk"]),
+        ("  ", []),
+        ("zebra", []),
+    ],
+)
+async def test_messages_of_both_sides_are_found_by_their_words(desk: RunningDesk, asked: str, found: list[str]) -> None:
+    """All the words, or words that begin so; whoever wrote them."""
+    ids = await three_chats(desk)
+    await ask(desk, "POST", f"/conversations/{ids['Ada']}/messages", {"text": "It is forty-nine."})
+    reply = (await desk.get("/search", params={"q": asked})).document
+    assert [item["title"] if not item["from_us"] else "desk" for item in reply["messages"]] == found
+
+
+async def test_chats_are_found_by_name_number_and_what_is_known(desk: RunningDesk) -> None:
+    """And by the name that they have now."""
+    ids = await three_chats(desk)
+    contact = (await desk.get(f"/conversations/{ids['Cem']}")).document["contact_id"]
+    await ask(desk, "PATCH", f"/contacts/{contact}", {"fields": {"company": "Örnek Boru"}})
+
+    async def chats(text: str) -> list[str]:
+        reply = await desk.get("/search", params={"q": text})
+        return [item["title"] for item in reply.document["chats"]]
+
+    assert await chats("15550100112") == ["Ben"]
+    assert await chats("ornek") == ["Cem"]
+    await desk.post(webhook("hi", chat_name="Benjamin", sender_name="Benjamin Example", phone_number=BEN))
+    assert await chats("benja") == ["Benjamin"]
+    await desk.post(
+        webhook(
+            "Parts arrive", chat_name="Suppliers", chat_id="120363421596195995@g.us", is_group=True, phone_number=ADA
+        )
+    )
+    assert await chats("suppl") == ["Suppliers"]
+
+
+async def test_edited_words_replace_those_that_were_found_before(desk: RunningDesk) -> None:
+    """Nobody finds a message by what it does not say any more."""
+    posted = (await desk.post(webhook("the blue bicycle"))).document
+    change = {
+        "message_id": posted["message_id"],
+        "change": "edited",
+        "at": "2030-01-01T00:00:00Z",
+        "text": "the red tandem",
+    }
+    assert (await ask(desk, "POST", "/webhook/changes", change)).status == 200
+    while await desk.backend.pipeline.processor.rejudge_oldest():
+        pass
+
+    async def hits(text: str) -> int:
+        return len((await desk.get("/search", params={"q": text})).document["messages"])
+
+    assert (await hits("tandem"), await hits("bicycle")) == (1, 0)
+
+
+async def test_what_is_erased_is_not_found(desk: RunningDesk) -> None:
+    """Nor are its words in the store any more."""
+    ids = await three_chats(desk)
+    database = desk.backend.desk.database
+    await ask(desk, "POST", f"/conversations/{ids['Cem']}/messages", {"text": "A plumber is on the way"})
+    contact = (await desk.get(f"/conversations/{ids['Cem']}")).document["contact_id"]
+    await erasure.forget(database, contact, now=database.now())
+    for text in ("pipe", "plumber", "15550100113", "cem"):
+        reply = (await desk.get("/search", params={"q": text})).document
+        assert (reply["chats"], reply["messages"]) == ([], [])
+
+
+async def test_words_can_be_written_anew(desk: RunningDesk) -> None:
+    """As after an upgrade from a version without search."""
+    await three_chats(desk)
+    database = desk.backend.desk.database
+    before = await search.messages(database, "service", limit=10)
+    for kind in (search.RECEIVED, search.SENT, search.CONTACT, search.GROUP):
+
+        async def work(connection: Any, kind: int = kind) -> None:
+            await search.forget(connection, kind, range(1000))
+
+        await database.write(work)
+    assert await search.messages(database, "service", limit=10) == []
+    assert await search.rebuild(database) == 6
+    assert await search.messages(database, "service", limit=10) == before
+
+
+def test_every_script_is_cut_into_words() -> None:
+    """Case, accents and the Turkish dots do not matter; what has no spaces is found by any two characters."""
+    assert words_of("ISPARTA'da Işık café, ÇOK-güzel") == ("isparta", "da", "isik", "cafe", "cok", "guzel")
+    assert words_of("寿司屋はどこ") == ("寿司", "司屋", "屋は", "はど", "どこ")
+    assert words_of("أحمد مرحبا") == ("احمد", "مرحبا")
+    assert words_of("नमस्ते दुनिया") == ("नमस्ते", "दुनिया")
+    assert words_of("😀 -- !!") == ()
+    assert len(words_of(" ".join(map(str, range(10_000))))) == 400
+    assert max(len(word.encode()) for word in words_of("ö" * 500)) <= 32
+
+
+async def test_notes_answers_and_filters_are_kept(desk: RunningDesk) -> None:
+    """By whoever may write; notes with who wrote them, filters for oneself or for all."""
+    ids = await three_chats(desk)
+    ada, ben = await come_in(desk, "Ada Admin"), await come_in(desk, "Ben Agent", "agent")
+    contact = (await desk.get(f"/conversations/{ids['Ada']}")).document["contact_id"]
+    note = (await ben.call("POST", f"/contacts/{contact}/notes", {"text": "Likes to be rung"})).document
+    assert (note["person"], note["text"]) == ("Ben Agent", "Likes to be rung")
+    assert (await ada.call("GET", f"/contacts/{contact}/notes")).document["notes"] == [note]
+    assert (await ada.call("POST", "/contacts/999/notes", {"text": "x"})).status == 404
+    assert (await ada.call("DELETE", f"/notes/{note['note_id']}")).status == 204
+    assert (await ada.call("DELETE", f"/notes/{note['note_id']}")).status == 404
+
+    reply = (await ben.call("POST", "/canned-replies", {"name": "hours", "text": "Until 6, {name}."})).document
+    assert (await ben.call("POST", "/canned-replies", {"name": "hours", "text": "x"})).status == 409
+    changed = await ben.call("PUT", f"/canned-replies/{reply['reply_id']}", {"name": "hours", "text": "Until 7."})
+    assert (changed.status, changed.document["text"]) == (200, "Until 7.")
+    assert (await ben.call("PUT", "/canned-replies/99", {"name": "x", "text": "x"})).status == 404
+    assert [item["name"] for item in (await ada.call("GET", "/canned-replies")).document["replies"]] == ["hours"]
+    assert (await ben.call("DELETE", f"/canned-replies/{reply['reply_id']}")).status == 204
+
+    wanted = {"view": "waiting", "sentiment": "negative"}
+    own = (await ben.call("POST", "/filters", {"name": "Angry", "filter": wanted})).document
+    await ben.call("POST", "/filters", {"name": "All angry", "filter": wanted, "is_shared": True})
+    assert [item["name"] for item in (await ben.call("GET", "/filters")).document["filters"]] == ["All angry", "Angry"]
+    assert [item["name"] for item in (await ada.call("GET", "/filters")).document["filters"]] == ["All angry"]
+    assert (await ada.call("DELETE", f"/filters/{own['filter_id']}")).status == 404
+    assert (await ben.call("POST", "/filters", {"name": "x", "filter": {"view": "no"}})).status == 422
+
+
+async def test_mine_are_those_of_who_asks(desk: RunningDesk) -> None:
+    """A token is nobody, and has none."""
+    ids = await three_chats(desk)
+    ben = await come_in(desk, "Ben", "agent")
+    me = (await ben.call("GET", "/me")).document["person_id"]
+    await ben.call("PATCH", f"/conversations/{ids['Cem']}", {"assignee_id": me})
+    mine = (await ben.call("GET", "/conversations?view=mine")).document["conversations"]
+    assert [item["title"] for item in mine] == ["Cem"]
+    assert await seen(desk, "view=mine") == []
+    assert await seen(desk, f"view=all&assignee_id={me}") == ["Cem"]
+    assert (await ben.call("GET", "/conversations/counts")).document["mine"] == 1
+    await ben.call("PATCH", f"/conversations/{ids['Ada']}", {"labels": ["wedding", "50%"]})
+    assert await seen(desk, "view=all&label=wedding") == ["Ada"]
+    assert await seen(desk, "view=all&label=50%25") == ["Ada"]
+    assert await seen(desk, "view=all&label=wed") == []
+
+
+async def test_the_wait_of_an_archived_chat_is_still_shown(desk: RunningDesk) -> None:
+    """Whoever waits is answered, wherever the chat lies."""
+    ids = await three_chats(desk)
+    await ask(desk, "PATCH", f"/conversations/{ids['Ada']}", {"is_archived": True})
+    assert "Ada" in await seen(desk, "")
