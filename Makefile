@@ -9,7 +9,7 @@ PAGE_MODULES := ai-backend/node_modules
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PUPPETEER_SKIP_DOWNLOAD := 1
 
-.PHONY: chaos chaos-sabotage soak soak-sabotage help up down status logs try demo test quick lint bench bench-long lock clean servers browser
+.PHONY: pictures texts chaos chaos-sabotage soak soak-sabotage help up down status logs try demo test quick lint bench bench-long lock clean servers browser
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -32,6 +32,14 @@ try: $(VENV)/.runtime ## judge a chat that your phone exported, storing nothing:
 
 demo: $(VENV)/.dev $(NODE_MODULES)/.installed browser ## the whole desk against a stand-in for WhatsApp, without a phone
 	@$(BIN)/python -m tests.support.demo
+
+pictures: $(VENV)/.dev browser ## the pictures of the pages for README and docs
+	$(BIN)/python -m tests.support.pictures
+
+texts: $(VENV)/.dev ## the catalogues of the pages' texts, as the templates have them now
+	@mkdir -p var
+	$(BIN)/pybabel -q extract -F pyproject.toml --no-location --sort-output --omit-header -o var/texts.pot ai-backend/frontdesk/web/templates
+	$(BIN)/pybabel -q update --no-fuzzy-matching --omit-header --ignore-obsolete -i var/texts.pot -o ai-backend/frontdesk/web/locale/tr.po -l tr
 
 test: $(VENV)/.dev $(NODE_MODULES)/.installed servers lint ## everything that CI runs
 	cd connector-node && npm test --silent

@@ -103,9 +103,10 @@ async def backend(settings: Settings, *, clock: Clock | None = None) -> AsyncIte
             clock=built.clock,
             limits=limits_of(settings),
             tools=built.tools,
+            judge_again=built.processor.judge_again,
             zone_of=lambda account: built.business.calendar_of(account or "").zone,
             calendar_of=built.business.calendar_of,
-            business_name=built.business.name,
+            business=built.business,
         )
         if settings.embedded_worker:
             await stack.enter_async_context(working(built, settings, rabbitmq))

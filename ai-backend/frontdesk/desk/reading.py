@@ -33,9 +33,14 @@ class Thread:
 
 
 async def read_thread(
-    database: Database, conversation_id: int, *, before: datetime | None = None, limit: int
+    database: Database,
+    conversation_id: int,
+    *,
+    before: datetime | None = None,
+    since: datetime | None = None,
+    limit: int,
 ) -> Thread:
-    """The newest part of a thread, or that before a moment. Messages of one moment are never parted."""
+    """The newest part of a thread, or that before a moment, or all since one. Messages of one moment are never parted."""
     # One more than asked: it tells whether there is anything before.
     received = await thread.received(database, conversation_id, before=before, limit=limit + 1)
     sent = await thread.sent(database, conversation_id, before=before, limit=limit + 1)
@@ -51,6 +56,8 @@ async def read_thread(
     ]  # fmt: skip
     entries += [Entry(at=item.created_at, sent=item) for item in sent if item.state != "withdrawn"]
     entries.sort(key=_order)
+    if since is not None:
+        return Thread(entries=[entry for entry in entries if entry.at >= since], before=since)
     shown = entries[-limit:]
     if len(shown) == len(entries):
         return Thread(entries=shown, before=None)

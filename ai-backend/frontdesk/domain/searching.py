@@ -25,8 +25,10 @@ def words_of(text: str) -> Sequence[str]:
 
 
 def asked_words(text: str) -> Sequence[str]:
-    """The words that somebody types into a search."""
-    return tuple(dict.fromkeys(_cut(text)))[:MOST_ASKED]
+    """The words that somebody types into a search. One that has just been begun behind others says nothing yet."""
+    words = tuple(dict.fromkeys(_cut(text)))[:MOST_ASKED]
+    is_begun = len(words) > 1 and len(words[-1]) < SHORTEST_BEGINNING and not text[-1].isspace()
+    return words[:-1] if is_begun and not _UNSPACED.search(words[-1]) else words
 
 
 def _cut(text: str) -> list[str]:

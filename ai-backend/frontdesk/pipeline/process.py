@@ -150,11 +150,8 @@ class Processor:
         record = await messages.fetch(self._database, number) if number is not None else None
         if record is None:
             return await self._hearer.hear_late()
-        assessment = await self._assess_again(record)
-        await messages.replace_analysis(self._database, record, self._judgement(record, assessment), now=self._clock())
+        await self.judge_again(record)
         await understandings.judged(self._database, record.account_id, record.message.message_id)
-        telemetry.assessed(assessment.analysis.analyser, assessment.usage)
-        self._announce()
         return True
 
     async def rejudge_oldest(self) -> bool:
@@ -163,12 +160,16 @@ class Processor:
         record = await messages.fetch(self._database, found[0]) if found else None
         if found is None or record is None:
             return False
+        await self.judge_again(record)
+        await changes.judged(self._database, *found)
+        return True
+
+    async def judge_again(self, record: Record) -> None:
+        """Judge a message anew, now; what people corrected stands."""
         assessment = await self._assess_again(record)
         await messages.replace_analysis(self._database, record, self._judgement(record, assessment), now=self._clock())
-        await changes.judged(self._database, *found)
         telemetry.assessed(assessment.analysis.analyser, assessment.usage)
         self._announce()
-        return True
 
     async def rerate_oldest(self) -> bool:
         """Judge one message again that rules judged while the provider was away; False where there is none or no use."""

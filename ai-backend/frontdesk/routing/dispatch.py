@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -9,7 +10,8 @@ import structlog
 from pydantic import ValidationError
 
 from frontdesk.domain.agents import AgentReply, AgentRequest, Brief, Manifest
-from frontdesk.domain.errors import AgentError, AgentRejectedError, BreakerOpenError
+from frontdesk.domain.analysis import Analysis
+from frontdesk.domain.errors import AgentError, AgentRejectedError, BreakerOpenError, NotFoundError
 from frontdesk.domain.messages import Record
 from frontdesk.domain.routing import HUB, Choice, Route, Rule, choose
 from frontdesk.wire.breaker import Breaker
@@ -36,6 +38,10 @@ class Dispatcher:
         self._by_name = {manifest.name: manifest for manifest in manifests}
         self._caller = caller
         self._breakers = breakers
+
+    def names(self) -> tuple[str, ...]:
+        """The agents."""
+        return tuple(self._by_name)
 
     async def health(self) -> dict[str, str]:
         """Each agent → “up”, “down”, or “left alone”."""
@@ -113,6 +119,24 @@ class Dispatcher:
             calls=calls,
             left_alone_s=min(left_alone, default=0),
         )
+
+    @property
+    def manifests(self) -> tuple[Manifest, ...]:
+        """What the agents say of themselves."""
+        return self._manifests
+
+    async def try_out(self, name: str, text: str, analysis: Analysis) -> AgentReply:
+        """What an agent would answer; nothing follows from it.
+
+        Raises:
+            NotFoundError: there is no such agent. AgentError: it did not answer.
+        """
+        if name not in self._by_name:
+            raise NotFoundError("there is no such agent")
+        request = AgentRequest(
+            idempotency_key=f"trial-{uuid.uuid4().hex}", agent=name, message=text, analysis=analysis
+        )  # fmt: skip
+        return await self._ask(name, request, None)
 
     async def _ask(self, name: str, request: AgentRequest, trace: str | None) -> AgentReply:
         breaker = self._breakers[name]

@@ -7,10 +7,19 @@ from sqlalchemy import and_, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from frontdesk.domain.contacts import Identity
-from frontdesk.domain.errors import InvalidInputError
+from frontdesk.domain.errors import InvalidInputError, NotFoundError
 from frontdesk.domain.routing import Rule
+from frontdesk.store import events
+from frontdesk.store.conversations import IMPORTANT_LANE, ORDINARY_LANE
 from frontdesk.store.database import Database, inserted_id
-from frontdesk.store.tables import contact_identities, critical_groups, important_customers, routing_rules
+from frontdesk.store.tables import (
+    contact_identities,
+    contacts,
+    conversations,
+    critical_groups,
+    important_customers,
+    routing_rules,
+)
 
 MAX_ID_BYTES = 255
 
@@ -78,6 +87,41 @@ async def remove_customer(database: Database, identity: Identity) -> bool:
         return bool(result.rowcount)
 
     return await database.write(work)
+
+
+async def set_important(database: Database, contact_id: int, *, is_important: bool, now: datetime) -> None:
+    """Make a contact important by all that they are known as, or ordinary again; their chats follow.
+
+    Raises:
+        NotFoundError: there is no such contact.
+    """
+    table, known = important_customers, contact_identities
+
+    async def work(connection: AsyncConnection) -> None:
+        name = (await connection.execute(select(contacts.c.name).where(contacts.c.id == contact_id))).first()
+        if name is None:
+            raise NotFoundError("there is no such contact")
+        for row in await connection.execute(
+            select(known.c.kind, known.c.value).where(known.c.contact_id == contact_id)
+        ):
+            await connection.execute(delete(table).where(table.c.kind == row.kind, table.c.value == row.value))
+            if is_important:
+                values = {"kind": row.kind, "value": row.value, "name": name.name, "created_at": now}
+                await connection.execute(insert(table).values(**values))
+        lane = IMPORTANT_LANE if is_important else ORDINARY_LANE
+        await connection.execute(
+            update(conversations).where(conversations.c.contact_id == contact_id).values(lane=lane)
+        )
+        data = {"contact_id": contact_id, "is_important": is_important}
+        await events.add(connection, [events.row("contact.changed", now=now, data=data)])
+
+    await database.write(work)
+
+
+async def is_important(database: Database, contact_id: int) -> bool:
+    """Whether a contact is an important customer."""
+    async with database.read() as connection:
+        return contact_id in await important_contacts(connection, [contact_id])
 
 
 async def list_groups(database: Database) -> list[str]:

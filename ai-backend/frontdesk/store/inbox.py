@@ -111,6 +111,21 @@ async def waiting(database: Database, *, limit: int, after: Place | None = None)
     return await find(database, Filter(), limit=limit, after=after)
 
 
+async def of_contact(database: Database, contact_id: int, *, limit: int = 20) -> Sequence[Conversation]:
+    """The chats of a contact, the latest first."""
+    table = conversations
+    async with database.read() as connection:
+        wanted = select(table.c.id).where(table.c.contact_id == contact_id).order_by(table.c.last_message_at.desc())
+        rows = await connection.execute(wanted.limit(limit))
+        return await _conversations(connection, [int(row.id) for row in rows])
+
+
+async def has_any(database: Database) -> bool:
+    """Whether there is any conversation at all."""
+    async with database.read() as connection:
+        return await connection.scalar(select(conversations.c.id).limit(1)) is not None
+
+
 def place_of(conversation: Conversation, wanted: Filter) -> Place:
     """Where the next page goes on behind a conversation."""
     if wanted.view == "waiting" and conversation.wait is not None:

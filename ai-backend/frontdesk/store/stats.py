@@ -10,9 +10,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from frontdesk.domain.usage import Usage
 from frontdesk.store.database import Database
+from frontdesk.store.desk_tables import waits
 from frontdesk.store.tables import agent_routing, analytics_results, system_stats, webhook_messages
 
 MAX_DURATIONS = 20_000
+RESPONSE_BOUNDS_S = (60, 300, 900, 1800, 3600, 7200, 14_400, 28_800, 86_400, 259_200)
+"""Answers are counted by how long they took, up to each of these; more is counted as one more than the last."""
 
 
 async def counts(database: Database, *, since: datetime, until: datetime | None = None) -> dict[str, dict[str, int]]:
@@ -83,7 +86,8 @@ async def roll_up(database: Database, hour: datetime) -> None:
     async def work(connection: AsyncConnection) -> None:
         table = system_stats
         await connection.execute(delete(table).where(table.c.day == start.date(), table.c.hour == start.hour))
-        found = await _counts(connection, start, start + timedelta(hours=1))
+        end = start + timedelta(hours=1)
+        found = await _counts(connection, start, end) | await _answers(connection, start, end)
         rows = [
             {"day": start.date(), "hour": start.hour, "metric": metric, "label": label, "value": number}
             for metric, labels in sorted(found.items())
@@ -120,6 +124,40 @@ async def _counts(connection: AsyncConnection, since: datetime, until: datetime 
         sentiment=analysis.c.sentiment,
         priority=analysis.c.priority_level,
         analyser=analysis.c.analyser,
+        urgency=analysis.c.urgency_score,
     )
     await count(message.join(route, route.c.webhook_message_id == message.c.id), agent=route.c.agent)
+    return {metric: dict(labels) for metric, labels in found.items()}
+
+
+async def _answers(connection: AsyncConnection, since: datetime, until: datetime) -> dict[str, dict[str, int]]:
+    """How answering went in a span, how agents did, and what judging cost."""
+    message, analysis, route = webhook_messages, analytics_results, agent_routing
+    found: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    ended = await connection.execute(
+        select(waits.c.began_at, waits.c.ended_at, waits.c.due_at).where(
+            waits.c.ended_at >= since, waits.c.ended_at < until, waits.c.answered_by != "nobody"
+        )
+    )
+    for row in ended:
+        seconds = (row.ended_at - row.began_at).total_seconds()
+        found["answered"]["in_time" if row.ended_at <= row.due_at else "late"] += 1
+        bound = next((bound for bound in RESPONSE_BOUNDS_S if seconds <= bound), RESPONSE_BOUNDS_S[-1] + 1)
+        found["response"][str(bound)] += 1
+    span = message.c.created_at >= since, message.c.created_at < until
+    cost = await connection.scalar(
+        select(func.sum(analysis.c.cost_micro_usd))
+        .select_from(message.join(analysis, analysis.c.webhook_message_id == message.c.id))
+        .where(*span)
+    )
+    if cost:
+        found["cost_micro_usd"]["judging"] = int(cost)
+    asked = await connection.execute(
+        select(route.c.agent, func.count())
+        .select_from(message.join(route, route.c.webhook_message_id == message.c.id))
+        .where(*span, route.c.agent.is_not(None), route.c.success == true())
+        .group_by(route.c.agent)
+    )
+    for agent, number in asked:
+        found["agent_success"][str(agent)] = int(number)
     return {metric: dict(labels) for metric, labels in found.items()}

@@ -8,11 +8,13 @@ from aiohttp import web
 from frontdesk import telemetry
 from frontdesk.web.api import (
     access,
+    configuring,
     connections,
     connector,
     contacts,
     conversations,
     correcting,
+    figures,
     happenings,
     health,
     jottings,
@@ -28,7 +30,7 @@ from frontdesk.web.api import (
 )
 from frontdesk.web.auth import recognising
 from frontdesk.web.desk import DESK, Desk
-from frontdesk.web.pages import entrance, rendering, status
+from frontdesk.web.pages import analytics, configuration, connection, documentation, entrance, inbox, rendering
 from frontdesk.web.problems import Handler, problems_middleware
 
 log = structlog.get_logger(__name__)
@@ -38,6 +40,7 @@ ROUTES = (
     web.get("/messages", reading.latest_messages),
     web.get(r"/messages/{id:\d{1,20}}", reading.one_message),
     web.patch(r"/messages/{id:\d{1,20}}/analysis", correcting.change),
+    web.post(r"/messages/{id:\d{1,20}}/analysis", correcting.again),
     web.get("/conversations", conversations.find),
     web.get("/conversations/counts", conversations.counts),
     web.get(r"/conversations/{id:\d{1,20}}/thread", conversations.thread),
@@ -49,6 +52,17 @@ ROUTES = (
     web.post("/canned-replies", jottings.add_reply),
     web.put(r"/canned-replies/{id:\d{1,20}}", jottings.change_reply),
     web.delete(r"/canned-replies/{id:\d{1,20}}", jottings.remove_reply),
+    web.get("/important-customers", configuring.customers),
+    web.post("/important-customers", configuring.add_customer),
+    web.delete("/important-customers", configuring.remove_customer),
+    web.get("/critical-groups", configuring.groups),
+    web.post("/critical-groups", configuring.add_group),
+    web.delete("/critical-groups", configuring.remove_group),
+    web.get("/routing-rules", configuring.rules),
+    web.post("/routing-rules", configuring.add_rule),
+    web.delete(r"/routing-rules/{id:\d{1,20}}", configuring.remove_rule),
+    web.get("/agents", configuring.agents),
+    web.post("/agents/{name}/trials", configuring.try_agent),
     web.get("/filters", jottings.filters),
     web.post("/filters", jottings.save_filter),
     web.delete(r"/filters/{id:\d{1,20}}", jottings.remove_filter),
@@ -107,16 +121,27 @@ ROUTES = (
     web.post("/connections/{account}/logout", connections.log_out),
     web.post("/connections/{account}/pairing-code", connections.pairing_code),
     web.get("/stats", reading.last_day),
+    web.get("/stats/daily", figures.daily),
+    web.get("/analytics", analytics.show),
+    web.get(r"/analytics/{chart:\w{1,20}}.csv", analytics.table),
     web.get("/metrics", reading.metrics),
     web.get("/health", health.health),
     web.get("/ready", health.ready),
-    web.get("/openapi.json", status.openapi),
-    web.get("/docs", status.api_docs),
+    web.get("/openapi.json", documentation.openapi),
+    web.get("/docs", documentation.api_docs),
     web.get("/login", entrance.login),
     web.get("/setup", entrance.setup),
-    web.get("/", status.home),
-    web.get("/status", status.fragment),
-    web.get("/static/{name}", rendering.static),
+    web.get("/", inbox.home),
+    web.get("/inbox/list", inbox.rows),
+    web.get("/inbox/views", inbox.sidebar),
+    web.get(r"/inbox/{id:\d{1,20}}", inbox.one),
+    web.get(r"/inbox/{id:\d{1,20}}/chat", inbox.chat),
+    web.get(r"/inbox/{id:\d{1,20}}/entries", inbox.entries),
+    web.get("/connection", connection.show),
+    web.get("/connection/state", connection.state),
+    web.get("/settings", configuration.home),
+    web.get("/settings/{tab}", configuration.show),
+    web.get("/static/{version}/{name}", rendering.static),
 )
 
 
@@ -147,5 +172,6 @@ def build_app(desk: Desk) -> web.Application:
         middlewares=[_measured, problems_middleware, recognising(desk.gate)],
     )
     app[DESK] = desk
+    app[inbox.RENDERINGS] = inbox.Renderings()
     app.add_routes(ROUTES)
     return app

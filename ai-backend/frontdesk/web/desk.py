@@ -1,6 +1,6 @@
 """What the handlers work with."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from zoneinfo import ZoneInfo
@@ -10,7 +10,9 @@ from aiohttp import web
 from frontdesk.channels.connector import Connectors
 from frontdesk.desk.sending import Sender
 from frontdesk.desk.tools import Tools
+from frontdesk.domain.business import Business
 from frontdesk.domain.hours import Calendar
+from frontdesk.domain.messages import Record
 from frontdesk.domain.ports import Wakeups
 from frontdesk.domain.replies import Limits
 from frontdesk.media.files import MediaFiles
@@ -47,9 +49,10 @@ class Desk:
     clock: Callable[[], datetime]
     limits: Limits
     tools: Tools
+    judge_again: Callable[[Record], Awaitable[None]]
     zone_of: Callable[[str | None], ZoneInfo]
     calendar_of: Callable[[str], Calendar]
-    business_name: str
+    business: Business
     webhooks_in_hand: int = field(default=0)
     is_stopping: bool = field(default=False)
 

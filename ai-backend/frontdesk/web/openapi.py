@@ -131,6 +131,7 @@ def document() -> dict[str, Any]:
         {"name": "after", "in": "query", "schema": number, "description": "The number of the last event that is known"},
         {"name": "limit", "in": "query", "schema": {"type": "integer", "minimum": 1, "maximum": 500, "default": 100}},
         {"name": "wait", "in": "query", "schema": {"type": "integer", "minimum": 0, "maximum": 60, "default": 0}},
+        {"name": "named", "in": "query", "schema": {"enum": ["true", "false"], "default": "true"}},
         {"name": "Last-Event-ID", "in": "header", "schema": {"type": "string"}, "description": "Of a stream: as after"},
     ]
     writing = {
@@ -155,7 +156,7 @@ def document() -> dict[str, Any]:
     told = telling("A connector tells what became of a message", "Acknowledgement", "The outbox_id, or null")
     changed = telling("A connector tells what happened to a message", "ChangeDraft", "Whether it was news")
     stated = telling("A connector tells that its session's state has changed", "SessionDraft", "Whether it was news")
-    return {
+    described: dict[str, Any] = {
         "openapi": "3.1.0",
         "info": {
             "title": "Frontdesk",
@@ -223,7 +224,6 @@ def document() -> dict[str, Any]:
             **replies(identifier, secured),
             **contacts(identifier, secured),
             **webhooks(identifier, secured),
-            **operations.paths(),
             "/tasks": {
                 **getting(
                     "What is to be done, the first due first",
@@ -384,3 +384,6 @@ def document() -> dict[str, Any]:
             },
         },
     }
+    for path, methods in operations.paths().items():
+        described["paths"].setdefault(path, {}).update(methods)
+    return described

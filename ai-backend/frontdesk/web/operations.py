@@ -9,13 +9,16 @@ from typing import Any
 from pydantic import BaseModel
 
 from frontdesk.domain.inbox import CannedReply, Note, SavedFilter
+from frontdesk.domain.routing import Rule
 from frontdesk.store.inbox import Counts
-from frontdesk.web import inbox_documents
-from frontdesk.web.api import access, jottings
+from frontdesk.web import configuration_documents, inbox_documents
+from frontdesk.web.api import access, configuring, figures, jottings
 from frontdesk.web.describing import LIMIT, UNAUTHENTICATED, UNAVAILABLE, answer, problem, request_body
+from frontdesk.web.documents import MessageDocument
 
 WHOLE = {"type": "integer", "format": "int64", "minimum": 1, "maximum": 2**63 - 1}
 TEXT = {"type": "string"}
+DAY = {"type": "string", "format": "date"}
 
 
 @dataclass(frozen=True)
@@ -65,6 +68,10 @@ OPERATIONS: tuple[Operation, ...] = (
         gives=inbox_documents.SearchDocument,
         query=[("q", {"type": "string", "maxLength": 100}), ("before", WHOLE), ("limit", LIMIT["schema"])],
     ),
+    Operation(
+        "POST /messages/{id}/analysis", "Judge a message anew; what people corrected stands", gives=MessageDocument,
+        but=[(409, "It is not judged yet")],
+    ),
     Operation("GET /contacts/{id}/notes", "What is written down about a contact", gives=inbox_documents.NotesDocument),
     Operation("POST /contacts/{id}/notes", "Write something down", jottings.NoteDraft, Note, status=201),
     Operation("DELETE /notes/{id}", "Throw a note away"),
@@ -81,6 +88,30 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation("GET /filters", "Everybody's filters, and your own", gives=inbox_documents.SavedFiltersDocument),
     Operation("POST /filters", "Keep a filter", jottings.SavedFilterDraft, SavedFilter, status=201),
     Operation("DELETE /filters/{id}", "Throw it away"),
+    Operation(
+        "GET /stats/daily", "Figures by day, and of as many days before them", gives=figures.DailyDocument,
+        query=[("from", DAY), ("to", DAY)],
+    ),
+    Operation("GET /important-customers", "Who comes first", gives=configuration_documents.CustomersDocument),
+    Operation("POST /important-customers", "Somebody comes first from the next message on", configuring.CustomerDraft),
+    Operation(
+        "DELETE /important-customers", "They come as everybody else", configuring.CustomerDraft,
+        but=[(404, "They are not on the list")],
+    ),
+    Operation("GET /critical-groups", "Groups that come first", gives=configuration_documents.GroupsDocument),
+    Operation("POST /critical-groups", "A group comes first from the next message on", configuring.GroupDraft),
+    Operation(
+        "DELETE /critical-groups", "It comes as every other", configuring.GroupDraft,
+        but=[(404, "It is not on the list")],
+    ),
+    Operation("GET /routing-rules", "Rules in their order", gives=configuration_documents.RulesDocument),
+    Operation("POST /routing-rules", "Add a rule", configuring.RuleDraft, Rule, status=201),
+    Operation("DELETE /routing-rules/{id}", "Remove it"),
+    Operation("GET /agents", "Who the agents are, and how", gives=configuration_documents.AgentsDocument),
+    Operation(
+        "POST /agents/{name}/trials", "What an agent would answer; nothing is stored or sent", configuring.TrialDraft,
+        configuration_documents.TrialDocument, but=[(502, "The agent did not answer")],
+    ),
 )  # fmt: skip
 
 BODIES = tuple({item.takes for item in OPERATIONS if item.takes is not None})

@@ -23,6 +23,7 @@ STATUSES: dict[type[errors.FrontdeskError], int] = {
     errors.ConflictError: 409,
     errors.TooManyError: 429,
     errors.ChannelError: 502,
+    errors.AgentError: 502,
     errors.UnavailableError: 503,
     errors.StorageFullError: 507,
 }

@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from frontdesk.domain.errors import FieldProblem, InvalidInputError, NotFoundError
 from frontdesk.domain.profiles import LONGEST_VALUE, parsed_fields
-from frontdesk.store import merging, profiles
+from frontdesk.store import directory, merging, profiles
 from frontdesk.web.api.bodies import MAX_ID, read_body, read_document, whole_number
 from frontdesk.web.contact_documents import ContactsDocument, contact_of
 from frontdesk.web.desk import DESK, Desk
@@ -24,8 +24,9 @@ class ContactChanges(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
+    is_important: bool | None = Field(default=None, strict=True, description="Whether they are a VIP; null leaves it")
     fields: dict[str, Value | None] = Field(
-        max_length=50, description="Field → what you know; null forgets it. Messages never overwrite it"
+        default={}, max_length=50, description="Field → what you know; null forgets it. Messages never overwrite it"
     )
 
 
@@ -80,7 +81,10 @@ async def change(request: web.Request) -> web.Response:
         problem = FieldProblem(pointer="/fields", detail=f"must be among {', '.join(known)} (PROFILE_FIELDS)")
         raise InvalidInputError("the body does not fit the contract", (problem,))
     number = _number(request)
-    await profiles.write(desk.database, number, draft.fields, now=desk.clock())
+    if draft.is_important is not None:
+        await directory.set_important(desk.database, number, is_important=draft.is_important, now=desk.clock())
+    if draft.fields or draft.is_important is None:
+        await profiles.write(desk.database, number, draft.fields, now=desk.clock())
     desk.feed.announce()
     return await _shown(desk, number)
 

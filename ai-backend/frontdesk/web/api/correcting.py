@@ -1,4 +1,4 @@
-"""``PATCH /messages/{id}/analysis``: a person says how a message should have been judged."""
+"""``/messages/{id}/analysis``: a person says how a message should have been judged, or has it judged anew."""
 
 from typing import Annotated
 
@@ -7,7 +7,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 
 from frontdesk.desk.correcting import correct
 from frontdesk.domain.analysis import Category, Choice, Sentiment, questions
-from frontdesk.domain.errors import FieldProblem, InvalidInputError, NotFoundError
+from frontdesk.domain.errors import ConflictError, FieldProblem, InvalidInputError, NotFoundError
 from frontdesk.domain.people import LONGEST_NAME
 from frontdesk.store import messages
 from frontdesk.web.api.bodies import read_body, read_document
@@ -44,10 +44,12 @@ class AnalysisCorrection(BaseModel):
 async def change(request: web.Request) -> web.Response:
     """Judge it so; priority and deadline follow, and no later judgement takes it back."""
     desk = request.app[DESK]
-    desk.gate.check(request, "write")
+    caller = desk.gate.check(request, "write")
     draft = read_document(AnalysisCorrection, await read_body(request))
     values = draft.model_dump(exclude_unset=True)
-    person = values.pop("person", None)
+    # Who is logged in says it themselves.
+    person = values.pop("person", None) if caller.person is None else caller.person.name
+    values.pop("person", None)
     if not values:
         raise InvalidInputError(
             "nothing is corrected", (FieldProblem(pointer="", detail="must name at least one field"),)
@@ -55,6 +57,20 @@ async def change(request: web.Request) -> web.Response:
     record = await asked_for(request)
     await correct(desk.database, record, values, person=person, calendar_of=desk.calendar_of, now=desk.clock())
     desk.feed.announce()
+    fresh = await messages.fetch(desk.database, record.id)
+    if fresh is None:
+        raise NotFoundError("there is no such message")
+    return web.json_response(text=message_of(fresh).model_dump_json())
+
+
+async def again(request: web.Request) -> web.Response:
+    """``POST``: judge it anew, now; what people corrected stands."""
+    desk = request.app[DESK]
+    desk.gate.check(request, "write")
+    record = await asked_for(request)
+    if record.analysis is None:
+        raise ConflictError("this message is not judged yet")
+    await desk.judge_again(record)
     fresh = await messages.fetch(desk.database, record.id)
     if fresh is None:
         raise NotFoundError("there is no such message")

@@ -6,6 +6,7 @@ import contextlib
 from aiohttp import web
 
 from frontdesk.domain.errors import UnavailableError
+from frontdesk.domain.events import Event
 from frontdesk.web.api.bodies import MAX_ID, whole_number
 from frontdesk.web.desk import DESK, Desk
 from frontdesk.web.documents import EventsDocument
@@ -31,14 +32,14 @@ async def events(request: web.Request) -> web.StreamResponse:
     if "text/event-stream" in request.headers.get("Accept", ""):
         after = request.headers.get("Last-Event-ID") or after
         number = whole_number("after", after, default=-1, least=0, most=MAX_ID)
-        return await _stream(request, desk, number)
+        return await _stream(request, desk, number, named=query.get("named") != "false")
     number = whole_number("after", after, default=0, least=0, most=MAX_ID)
     found = await desk.feed.after(number, limit=limit, wait_s=wait_s)
     document = EventsDocument(events=found, last=found[-1].number if found else number)
     return web.json_response(text=document.model_dump_json(), headers={"Cache-Control": "no-store"})
 
 
-async def _stream(request: web.Request, desk: Desk, number: int) -> web.StreamResponse:
+async def _stream(request: web.Request, desk: Desk, number: int, *, named: bool) -> web.StreamResponse:
     if number < 0:
         number = await desk.feed.last_number()
     headers = {
@@ -59,12 +60,20 @@ async def _stream(request: web.Request, desk: Desk, number: int) -> web.StreamRe
                 break
             if found:
                 number = found[-1].number
-                parts = (f"id: {item.number}\nevent: {item.type}\ndata: {item.model_dump_json()}\n\n" for item in found)
-                await response.write("".join(parts).encode())
+                await response.write("".join(_told(item, named=named) for item in found).encode())
                 continue
             try:
                 async with asyncio.timeout(HEARTBEAT_S):
                     await desk.feed.moved_beyond(number)
             except TimeoutError:
                 await response.write(b": still here\n\n")
+                # Who has logged out, or may look no more, is told no more.
+                if await desk.gate.recognise(request) is None:
+                    break
     return response
+
+
+def _told(event: Event, *, named: bool) -> str:
+    """An event of a stream. Browsers hand those with a name only to who asks for that name; ``named=false`` is for who wants all."""
+    name = f"event: {event.type}\n" if named else ""
+    return f"id: {event.number}\n{name}data: {event.model_dump_json()}\n\n"

@@ -157,7 +157,7 @@ async def calendar(request: web.Request) -> web.Response:
     feed = Calendar()
     feed.add("prodid", "-//Frontdesk//Tasks//EN")
     feed.add("version", "2.0")
-    feed.add("x-wr-calname", f"{desk.business_name}: tasks")
+    feed.add("x-wr-calname", f"{desk.business.name}: tasks")
     for task in found:
         feed.add_component(_event(task, desk.zone_of(task.account)))
     return web.Response(

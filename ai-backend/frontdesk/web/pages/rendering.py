@@ -13,6 +13,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 
 from frontdesk import __version__
 from frontdesk.domain.access import Right
+from frontdesk.domain.people import Person
 from frontdesk.web.auth import Caller
 from frontdesk.web.desk import DESK
 from frontdesk.web.pages.languages import LANGUAGES, language_of, locale_of, translations, zone_of
@@ -32,6 +33,8 @@ SECURITY_HEADERS = {
     "Referrer-Policy": "same-origin",
     "Cache-Control": "no-store",
 }
+THEME_COOKIE = "theme"
+THEMES = ("light", "dark")
 A_YEAR = "public, max-age=31536000, immutable"
 
 
@@ -43,7 +46,13 @@ class Reader:
         self.language = language_of(request)
         self.locale = locale_of(self.language)
         self.zone: ZoneInfo = zone_of(request, desk.zone_of(None))
+        self.theme = theme if (theme := request.cookies.get(THEME_COOKIE)) in THEMES else None
         self.caller: Caller | None = desk.gate.caller(request)
+
+    @property
+    def person(self) -> Person | None:
+        """Who reads, where it is a person."""
+        return self.caller.person if self.caller else None
 
     def may(self, right: Right) -> bool:
         """Whether they have a right."""
@@ -51,7 +60,8 @@ class Reader:
 
     def moment(self, moment: datetime) -> str:
         """Date and time."""
-        return dates.format_datetime(moment, "medium", tzinfo=self.zone, locale=self.locale)
+        day = dates.format_date(moment.astimezone(self.zone).date(), "medium", locale=self.locale)
+        return f"{day}, {self.clock(moment)}"
 
     def clock(self, moment: datetime) -> str:
         """The time of day."""
@@ -60,6 +70,10 @@ class Reader:
     def day(self, moment: datetime) -> str:
         """The day, in words."""
         return dates.format_date(moment.astimezone(self.zone).date(), "full", locale=self.locale)
+
+    def language_name(self, code: str) -> str:
+        """A language (BCP 47) by its name."""
+        return str(self.locale.languages.get(code.replace("-", "_"), code))
 
     def number(self, value: float) -> str:
         """A number as it is written there."""
@@ -88,45 +102,56 @@ def rendered(request: web.Request, template: str, **values: Any) -> str:
             asset=asset,
             version=__version__,
             languages=LANGUAGES,
-            business=request.app[DESK].business_name,
+            business=request.app[DESK].business.name,
             **values,
         )
     )
 
 
-def page(request: web.Request, template: str, *, status: int = 200, **values: Any) -> web.Response:
-    """A template as an answer. Long ones are compressed."""
-    response = web.Response(
-        text=rendered(request, template, **values), status=status, content_type="text/html", headers=SECURITY_HEADERS
-    )
+def html(text: str, *, status: int = 200) -> web.Response:
+    """A page, or a part of one, as an answer. Long ones are compressed."""
+    response = web.Response(text=text, status=status, content_type="text/html", headers=SECURITY_HEADERS)
     response.enable_compression()
     return response
 
 
+def page(request: web.Request, template: str, *, status: int = 200, **values: Any) -> web.Response:
+    """A template as an answer."""
+    return html(rendered(request, template, **values), status=status)
+
+
 @cache
+def _version() -> str:
+    """Of all that browsers load: its address changes with it, so that it may be kept for ever."""
+    digest = hashlib.sha256()
+    for path in (*sorted(path for path in STATIC.iterdir() if path.is_file()), *VENDORED.values()):
+        digest.update(path.name.encode() + path.read_bytes())
+    return digest.hexdigest()[:12]
+
+
 def asset(name: str) -> str:
-    """The address of a file of ours or of a package; it changes with the file, which may be kept for ever."""
-    path = VENDORED.get(name) or STATIC / name
-    return f"/static/{name}?v={hashlib.sha256(path.read_bytes()).hexdigest()[:12]}"
+    """The address of a file of ours or of a package. Scripts name each other relatively, and stay in one version."""
+    return f"/static/{_version()}/{name}"
 
 
 async def static(request: web.Request) -> web.StreamResponse:
-    """``GET /static/{name}``."""
+    """``GET /static/{version}/{name}``."""
     name = request.match_info["name"]
     path = VENDORED.get(name) or STATIC / name
     if "/" in name or name.startswith(".") or not path.is_file():
         raise web.HTTPNotFound
     headers = {"X-Content-Type-Options": "nosniff"}
-    if "v" in request.query:
+    if request.match_info["version"] == _version():
         headers["Cache-Control"] = A_YEAR
-    response = web.Response(
-        body=path.read_bytes(), content_type=TYPES.get(path.suffix, "application/octet-stream"), headers=headers
-    )
+    body, type_ = _file(path)
+    response = web.Response(body=body, content_type=type_, headers=headers)
     response.enable_compression()
     return response
 
 
-TYPES = {
-    ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml", ".webmanifest": "application/manifest+json",
-    ".png": "image/png",
-}  # fmt: skip
+@cache
+def _file(path: Path) -> tuple[bytes, str]:
+    return path.read_bytes(), TYPES.get(path.suffix, "application/octet-stream")
+
+
+TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}

@@ -28,6 +28,8 @@ function bodyOf (element) {
   if (!(element instanceof HTMLFormElement)) return element.dataset.body ? fixed : undefined
   for (const field of element.elements) {
     if (!field.name || (field.type === 'radio' && !field.checked)) continue
+    // What is known of somebody is only said again where it was changed.
+    if (field.dataset.within && field.value === field.defaultValue) continue
     const kind = field.dataset.kind ?? field.type
     let value = field.value
     if (kind === 'checkbox') value = field.checked
@@ -46,6 +48,15 @@ function bodyOf (element) {
   return fixed
 }
 
+// What an answer says is shown in the form's own place: data-show="reply.reply".
+function show (element, answer) {
+  const output = element.querySelector?.('output')
+  if (!element.dataset.show || !output) return
+  const value = element.dataset.show.split('.').reduce((part, name) => part?.[name], answer) ?? ''
+  output.textContent = 'asLink' in element.dataset ? location.origin + value : value
+  output.hidden = false
+}
+
 async function carryOut (element) {
   const [method, address] = element.dataset.call.split(' ')
   const problem = element.querySelector('[data-problem]') ?? document.getElementById('problem')
@@ -61,6 +72,7 @@ async function carryOut (element) {
       location.assign(next?.startsWith('/') && !next.startsWith('//') && element.dataset.then === '/' ? next : element.dataset.then)
       return
     }
+    show(element, answer)
     element.dispatchEvent(new CustomEvent('called', { bubbles: true, detail: answer }))
   } catch (error) {
     if (!problem) throw error

@@ -1,0 +1,241 @@
+"""The inbox: whom to answer first, the chats themselves, and who writes there."""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, get_args
+from urllib.parse import urlencode
+
+from aiohttp import web
+
+from frontdesk.desk.reading import Entry, Thread, read_thread
+from frontdesk.domain.analysis import Category, Sentiment
+from frontdesk.domain.errors import NotFoundError
+from frontdesk.domain.inbox import VIEWS, Filter
+from frontdesk.domain.people import Person
+from frontdesk.domain.profiles import parsed_fields
+from frontdesk.domain.replies import ReplyMode
+from frontdesk.store import dialogues, directory, inbox, jottings, people, profiles, search, tasks, turns
+from frontdesk.web.api.bodies import MAX_ID
+from frontdesk.web.api.conversations import filter_of, place_of, searched, written
+from frontdesk.web.desk import DESK, Desk
+from frontdesk.web.pages.entrance import entered
+from frontdesk.web.pages.rendering import Reader, html, page, rendered
+
+ROWS = 40
+PART = 40
+MOST_OF_PART = 400
+FOUND = 40
+RENDERED_AT_ONCE = 256
+Render = Callable[[], Awaitable[str]]
+
+
+@dataclass
+class _Rendered:
+    number: int
+    text: str
+
+
+class Renderings:
+    """Lists that many look at are rendered once for all of them: a list is what it was until something happens."""
+
+    def __init__(self) -> None:
+        self._known: OrderedDict[tuple[object, ...], _Rendered] = OrderedDict()
+        self._turns: dict[tuple[object, ...], asyncio.Lock] = {}
+
+    async def of(self, key: tuple[object, ...], number: int, render: Render) -> str:
+        """The text as of event ``number``, which several may ask for at the same moment."""
+        async with self._turns.setdefault(key, asyncio.Lock()):
+            known = self._known.get(key)
+            if known is None or known.number != number:
+                known = _Rendered(number, await render())
+                self._known[key] = known
+                if len(self._known) > RENDERED_AT_ONCE:
+                    gone, _ = self._known.popitem(last=False)
+                    self._turns.pop(gone, None)
+            return known.text
+
+
+RENDERINGS = web.AppKey("renderings", Renderings)
+
+
+@entered()
+async def home(request: web.Request) -> web.Response:
+    """``GET /``: the list, and no chat yet."""
+    return await _whole(request, None)
+
+
+@entered()
+async def one(request: web.Request) -> web.Response:
+    """``GET /inbox/{id}``: the list, and a chat."""
+    return await _whole(request, _number(request))
+
+
+async def rows(request: web.Request) -> web.Response:
+    """``GET /inbox/list``: the rows of a view, or what a search finds."""
+    request.app[DESK].gate.check(request, "read")
+    return html(await _list(request, Reader(request)))
+
+
+async def sidebar(request: web.Request) -> web.Response:
+    """``GET /inbox/views``: the views with their numbers."""
+    request.app[DESK].gate.check(request, "read")
+    reader = Reader(request)
+    return html(await _views(request, reader))
+
+
+async def chat(request: web.Request) -> web.Response:
+    """``GET /inbox/{id}/chat``: a chat with its contact."""
+    request.app[DESK].gate.check(request, "read")
+    reader = Reader(request)
+    return html(await _chat(request, reader, _number(request)))
+
+
+async def entries(request: web.Request) -> web.Response:
+    """``GET /inbox/{id}/entries?before=|since=``: a part of a thread."""
+    desk = request.app[DESK]
+    desk.gate.check(request, "read")
+    reader, number = Reader(request), _number(request)
+    before, since = place_of(request.query.get("before")), place_of(request.query.get("since"))
+    thread = await read_thread(
+        desk.database, number, before=before[0] if before else None, since=since[0] if since else None,
+        limit=MOST_OF_PART if since else PART,
+    )  # fmt: skip
+    return page(request, "inbox/entries.html", reader=reader, number=number, **_told(reader, thread))
+
+
+async def _whole(request: web.Request, number: int | None) -> web.Response:
+    reader = Reader(request)
+    values: dict[str, Any] = {
+        "number": number, "list": await _list(request, reader), "sidebar": await _views(request, reader),
+        "query": _query(request), "chat": await _chat(request, reader, number) if number is not None else None,
+        "last_event": await request.app[DESK].feed.last_number(), "searched": searched(request),
+    }  # fmt: skip
+    return page(request, "inbox/inbox.html", reader=reader, section="inbox", **values)
+
+
+async def _list(request: web.Request, reader: Reader) -> str:
+    desk = request.app[DESK]
+    text = searched(request)
+    if text:
+        found = await search.messages(desk.database, text, limit=FOUND)
+        chats = await search.chats(desk.database, text, limit=FOUND)
+        return rendered(request, "inbox/found.html", reader=reader, found=found, chats=chats, text=text)
+    wanted, after = filter_of(request), place_of(request.query.get("after"))
+    me = reader.person
+
+    async def render() -> str:
+        shown = await inbox.find(desk.database, wanted, limit=ROWS, after=after, me=me.id if me else None)
+        more = _query(request) | {"after": written(inbox.place_of(shown[-1], wanted))} if len(shown) == ROWS else None
+        names = {person.id: person.name for person in await people.find(desk.database)}
+        return rendered(
+            request, "inbox/rows.html", reader=reader, shown=shown, now=desk.clock(), names=names, wanted=wanted,
+            more=more and urlencode(more), query=urlencode(_query(request)), is_first=after is None,
+            several=len(desk.settings.accounts) > 1, any_at_all=bool(shown) or await inbox.has_any(desk.database),
+        )  # fmt: skip
+
+    own = me.id if me and wanted.view == "mine" else None
+    day = desk.clock().astimezone(reader.zone).date()
+    key = (wanted, after, reader.language, str(reader.zone), own, day)
+    return await request.app[RENDERINGS].of(key, await desk.feed.last_number(), render)
+
+
+async def _views(request: web.Request, reader: Reader) -> str:
+    desk = request.app[DESK]
+    me = reader.person
+    person_id = me.id if me else None
+    counted = await inbox.counts(desk.database, me=person_id, now=desk.clock())
+    return rendered(
+        request, "inbox/views.html", reader=reader, counts=counted, views=VIEWS, wanted=filter_of(request),
+        filters=await jottings.filters(desk.database, person_id=person_id), categories=get_args(Category),
+        sentiments=get_args(Sentiment), agents=sorted(desk.dispatcher.names()), is_searching=bool(searched(request)),
+        link=lambda wanted: urlencode({name: value for name, value in wanted.items() if value is not None}),
+    )  # fmt: skip
+
+
+async def _chat(request: web.Request, reader: Reader, number: int) -> str:
+    desk = request.app[DESK]
+    conversation = await _known(desk, number)
+    thread = await read_thread(desk.database, number, limit=PART)
+    return rendered(
+        request, "inbox/chat.html", reader=reader, number=number, **_told(reader, thread),
+        **await _contact(desk, conversation), query=urlencode(_query(request)),
+        canned=await jottings.replies(desk.database),
+    )  # fmt: skip
+
+
+async def _contact(desk: Desk, conversation: inbox.Conversation) -> dict[str, Any]:
+    database, number = desk.database, conversation.id
+    dialogue = await dialogues.fetch(database, number)
+    known = await profiles.fetch(database, conversation.contact_id) if conversation.contact_id else None
+    drafts = await turns.find(database, state="suggested", conversation_id=number, limit=1)
+    everybody: list[Person] = await people.find(database)
+    found = await tasks.find(database, conversation_id=number, status="open", limit=50)
+    wanted = list(parsed_fields(desk.settings.profile_fields))
+    others = await inbox.of_contact(database, conversation.contact_id) if conversation.contact_id else []
+    return {
+        "conversation": conversation,
+        "dialogue": dialogue,
+        "mode": desk.limits.mode_of(dialogue) if dialogue else "suggest",
+        "modes": get_args(ReplyMode),
+        "contact": known,
+        "is_vip": bool(known) and await directory.is_important(database, known.id) if known else False,
+        "notes": await jottings.notes_of(database, known.id) if known else [],
+        "draft": drafts[0] if drafts else None,
+        "people": everybody,
+        "tasks": found,
+        "fields": wanted,
+        "mood": _sparkline(known.moods) if known else None,
+        "others": [item for item in others if item.id != number],
+        "now": desk.clock(),
+    }
+
+
+def _told(reader: Reader, thread: Thread) -> dict[str, Any]:
+    """What the entries of a thread are shown with: the day before each, and where the part before them is."""
+    days: list[tuple[Entry, datetime | None]] = []
+    last = None
+    for entry in thread.entries:
+        day = entry.at.astimezone(reader.zone).date()
+        days.append((entry, entry.at if day != last else None))
+        last = day
+    first = thread.entries[0].at if thread.entries else None
+    return {
+        "entries": days,
+        "before": written((thread.before, 0)) if thread.before else None,
+        "since": written((first, 0)) if first else "",
+        "sentiments": get_args(Sentiment),
+        "categories": get_args(Category),
+    }
+
+
+def _sparkline(moods: tuple[profiles.Mood, ...], *, width: int = 220, height: int = 40) -> dict[str, Any] | None:
+    """Points of a small chart, by week from left to right, glad at the top."""
+    latest = moods[-26:]
+    if len(latest) < 2:
+        return None
+    step = width / max(1, len(latest) - 1)
+    points = [(round(place * step, 1), round((1 - mood.mean) / 2 * height, 1)) for place, mood in enumerate(latest)]
+    return {
+        "points": " ".join(f"{x},{y}" for x, y in points), "last": points[-1], "width": width, "height": height,
+        "first": latest[0].week, "now": latest[-1].mean, "weeks": latest,
+    }  # fmt: skip
+
+
+async def _known(desk: Desk, number: int) -> inbox.Conversation:
+    found = await inbox.fetch(desk.database, number) if number <= MAX_ID else None
+    if found is None:
+        raise NotFoundError("there is no such conversation")
+    return found
+
+
+def _query(request: web.Request) -> dict[str, str]:
+    """The filter of the address, as it goes on from page to page."""
+    names = (*Filter.model_fields, "q")
+    return {name: value for name in names if (value := request.query.get(name))}
+
+
+def _number(request: web.Request) -> int:
+    return int(request.match_info["id"])

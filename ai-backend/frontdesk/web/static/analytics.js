@@ -1,0 +1,24 @@
+// Draws the charts from the numbers that came with the page; their tables stand below them.
+const { days, charts } = JSON.parse(document.getElementById('data').textContent)
+const at = days.map((day) => Date.parse(`${day}T00:00:00Z`) / 1000)
+const style = getComputedStyle(document.documentElement)
+const colours = ['--accent', '--busy', '--critical', '--vip', '--positive', '--dim', '--high', '--ink', '--good', '--low']
+const colour = (place) => style.getPropertyValue(colours[place % colours.length]).trim()
+
+for (const place of document.querySelectorAll('[data-chart]')) {
+  const series = charts[place.dataset.chart]
+  const names = [...place.parentElement.querySelectorAll('thead [data-label]')].map((cell) => cell.textContent)
+  const axis = { stroke: style.getPropertyValue('--dim').trim(), grid: { stroke: style.getPropertyValue('--line').trim(), width: 1 }, ticks: { show: false } }
+  const draw = () => new uPlot({
+    width: place.clientWidth,
+    height: 220,
+    tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), 'UTC'),
+    legend: { live: false },
+    axes: [axis, { ...axis, size: 46 }],
+    scales: { y: { range: (_, least, most) => [0, most || 1] } },
+    series: [{}, ...names.map((label, index) => ({ label, stroke: colour(index), width: 2, points: { show: days.length < 3 } }))]
+  }, [at, ...Object.values(series)], place)
+  let plot = draw()
+  new ResizeObserver(() => plot.setSize({ width: place.clientWidth, height: 220 })).observe(place)
+  matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => { plot.destroy(); plot = draw() })
+}
