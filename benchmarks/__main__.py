@@ -7,9 +7,9 @@ from pathlib import Path
 
 from tests.support.mariadb import mariadb
 
-from benchmarks import accept, connector, cost, growth, pipeline, start
+from benchmarks import accept, connector, cost, growth, inbox, pipeline, start
 
-SMALL, LARGE, LONG = 10_000, 300_000, 10_000_000
+SMALL, LARGE, MANY, LONG = 10_000, 300_000, 1_000_000, 10_000_000
 
 
 async def main(*, is_tiny: bool, is_long: bool) -> None:
@@ -27,6 +27,7 @@ async def main(*, is_tiny: bool, is_long: bool) -> None:
             rows += await pipeline.measure(directory, server, is_tiny=is_tiny)
             rows += await growth.measure(server, (200, 400) if is_tiny else (SMALL, LARGE))
             rows += await growth.measure_waiting(server, (40, 80) if is_tiny else (320, 5000))
+            rows += await inbox.measure(directory, server, count=400 if is_tiny else MANY)
             rows += await start.measure(directory)
             rows += await connector.measure(directory, server, count=20 if is_tiny else 1000)
             rows += await cost.measure(count=10 if is_tiny else 200)

@@ -11,6 +11,7 @@ from sqlalchemy import update
 from tests.support.mariadb import async_url, new_mysql_database
 
 from benchmarks.harness import median
+from frontdesk.domain.analysis import Analysis, blank
 from frontdesk.domain.contacts import Identity
 from frontdesk.domain.messages import HistoryItem, IncomingMessage
 from frontdesk.store import conversations, messages, progress, stats
@@ -58,19 +59,29 @@ MESSAGES = (
     _rows(
         "analytics_results", id="seq", webhook_message_id="seq", urgency_score="4", category="'sales'", sentiment="'neutral'",
         priority_level="'normal'", action_required="1", recommended_response_time="'4hours'", keywords="'[]'",
-        confidence_score="0.8", language="'en'", document="REPEAT('x', 600)", analyser="'decisions'", model="'m'",
+        confidence_score="0.8", language="'en'", document="'{document}'", analyser="'decisions'", model="'m'",
         revision="1", rerate_due="0", model_calls="1", input_tokens="900", cached_tokens="0", output_tokens="0",
         cost_micro_usd="9", latency_ms="800", processed_at="{moment}",
     ),
     _rows(
         "agent_routing", id="seq", webhook_message_id="seq", agent="'business_workflow'", reason="'manifest'", success="1",
-        response="REPEAT('y', 300)", attempts="1", latency_ms="20", routed_at="{moment}",
+        response="'{reply}'", attempts="1", latency_ms="20", routed_at="{moment}",
     ),
     _rows(
         "events", id="seq", number="seq", type="'message.received'", account_id="1", conversation_id="{chat}",
         message_id="seq", data="'{{}}'", created_at="{moment}",
     ),
 )  # fmt: skip
+
+
+def judged() -> str:
+    """An analysis as it is stored."""
+    analysis = Analysis.model_validate(
+        blank() | {"priority_level": "normal", "recommended_response_time": "4hours", "analyser": "decisions",
+                   "confidence": {"urgency_score": 0.8, "category": 0.8}, "urgency_score": 4, "category": "sales",
+                   "summary": "s" * 80, "suggested_next_action": "n" * 80, "language": "en"}
+    )  # fmt: skip
+    return analysis.model_dump_json()
 
 
 def fill(url: str, count: int) -> None:
@@ -81,6 +92,8 @@ def fill(url: str, count: int) -> None:
     parts = {
         "now": "UTC_TIMESTAMP(6)",
         "chat": f"1 + seq % {chats}",
+        "document": judged().replace("'", "''"),
+        "reply": '{"agent": "business_workflow", "reply": "' + "y" * 250 + '"}',
         "moment": f"UTC_TIMESTAMP(6) - INTERVAL ({count} - seq) * {86_400 / PER_DAY} SECOND",
     }
     with connection.cursor() as cursor:
