@@ -175,6 +175,13 @@ CREATE TABLE people (
 	CONSTRAINT uq_people_name_key UNIQUE (name_key)
 )ENGINE=InnoDB CHARSET=utf8mb4 COLLATE utf8mb4_bin;
 
+CREATE TABLE preferences (
+	name VARBINARY(64) NOT NULL,
+	value MEDIUMTEXT NOT NULL,
+	changed_at DATETIME(6) NOT NULL,
+	PRIMARY KEY (name)
+)ENGINE=InnoDB CHARSET=utf8mb4 COLLATE utf8mb4_bin;
+
 CREATE TABLE routing_rules (
 	id INTEGER NOT NULL AUTO_INCREMENT,
 	position INTEGER NOT NULL,
@@ -702,4 +709,4 @@ CREATE TABLE alembic_version (
 	PRIMARY KEY (version_num)
 );
 
-INSERT INTO alembic_version (version_num) VALUES ('0012');
+INSERT INTO alembic_version (version_num) VALUES ('0013');

@@ -10,6 +10,7 @@ from sqlalchemy import select
 from tests.support.desk import DeskFactory, RunningDesk, webhook
 
 from frontdesk.desk import privacy
+from frontdesk.domain.business import Keeping
 from frontdesk.domain.contacts import Identity, parse_identity
 from frontdesk.domain.errors import NotFoundError
 from frontdesk.store import directory
@@ -130,8 +131,10 @@ async def test_what_is_older_than_it_is_to_be_kept_is_erased(start_desk: DeskFac
     later = timedelta(days=10)
 
     def kept(**days: int) -> privacy.Retention:
-        none: dict[str, Any] = {"messages_days": 0, "files_days": 0, "events_days": 0}
-        return privacy.Retention(database=database, media=media, clock=lambda: datetime.now(UTC) + later, **none | days)
+        keeping = Keeping(**days)
+        return privacy.Retention(
+            database=database, media=media, keeping=keeping, clock=lambda: datetime.now(UTC) + later
+        )
 
     await kept().expire()
     await kept(messages_days=11, files_days=11, events_days=11).expire()

@@ -7,6 +7,7 @@ from tests.support.openai_server import FakeOpenAI
 from tests.support.replies import AUTO, drafted, shown, sure
 
 from frontdesk.desk.privacy import Retention
+from frontdesk.domain.business import Keeping
 from frontdesk.domain.contacts import Identity
 from frontdesk.store import erasure
 
@@ -63,7 +64,7 @@ async def test_a_customer_is_forgotten_who_asks_for_it_and_confirms(
     assert "erased" in (await drafted(desk))[0]["text"]
     assert await erasure.to_forget(database, before=datetime.now(UTC) - timedelta(seconds=30), limit=10) == []
     later = Retention(
-        database=database, media=desk.backend.desk.media, messages_days=0, files_days=0, events_days=0,
+        database=database, media=desk.backend.desk.media, keeping=Keeping(),
         clock=lambda: datetime.now(UTC) + timedelta(minutes=2),
     )  # fmt: skip
     await later.forget_who_asked()

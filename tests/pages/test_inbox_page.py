@@ -207,8 +207,9 @@ async def test_what_is_known_of_somebody_is_kept_beside_the_chat(desk: RunningDe
         await expect(side.get_by_text("Likes to be rung")).to_be_visible()
         await side.get_by_label("Person").select_option("Mia")
         await expect(row(page, "Ada").get_by_text("@ Mia")).to_be_visible()
-        await side.get_by_role("button", name="Take it over from the robot").click()
-        await expect(side.get_by_role("button", name="Give it back to the robot")).to_be_visible()
+        await page.get_by_role("button", name="Take over").click()
+        await expect(page.get_by_text("A person answers here; the robot is silent.")).to_be_visible()
+        await expect(row(page, "Ada").get_by_text("A person answers")).to_be_visible()
     shown = (await desk.get(f"/conversations/{ids['Ada']}")).document
     assert (shown["is_important"], shown["labels"], shown["reply"]["is_handed_over"]) == (
         True,
@@ -265,3 +266,80 @@ async def test_on_a_phone_it_is_one_thing_at_a_time(desk: RunningDesk, browser: 
         await page.get_by_role("button", name="Views").click()
         await page.locator("#narrow-views").get_by_role("link", name="All", exact=True).click()
         await expect(page.locator(".chat-row")).to_have_count(3)
+
+
+@pytest.mark.parametrize(("width", "height"), [(1440, 900), (1100, 700), (390, 780)])
+async def test_with_many_chats_and_long_names_everything_is_within_reach(
+    desk: RunningDesk, browser: Browser, width: int, height: int
+) -> None:
+    """The list scrolls, the field to answer is on the screen, and nothing of the chat lies beyond its edge."""
+    visitor = await come_in(desk)
+    for count in range(30):
+        name = f"Somebody With A Rather Long Name {count}" if count else "W" * 180
+        posted = await desk.post(webhook("How much is it?", chat_name=name, phone_number=f"+155501{count:05}"))
+    number = posted.document["conversation_id"]
+    async with looking(browser, desk, visitor.cookie, viewport={"width": width, "height": height}) as page:
+        await page.goto("/?view=all")
+        await expect(page.locator(".chat-row")).to_have_count(30)
+        assert await page.locator("#list").evaluate("box => box.scrollHeight > box.clientHeight + 100")
+        for chat in (number, 1):
+            await page.goto(f"/inbox/{chat}?view=all")
+            for field in (page.get_by_role("button", name="Send", exact=True), page.locator("#reply-text")):
+                await expect(field).to_be_in_viewport(ratio=1)
+            beyond = await page.locator(".thread").evaluate(
+                "box => [...box.querySelectorAll('*')].filter(item => item.getClientRects().length && !item.closest('.visually-hidden')"
+                " && item.getBoundingClientRect().right > box.getBoundingClientRect().right + 1 && !item.closest('h2')).map(item => item.outerHTML.slice(0, 80))"
+            )
+            assert beyond == []
+
+
+async def test_a_message_that_was_found_is_jumped_to_however_old(desk: RunningDesk, browser: Browser) -> None:
+    """It is loaded with what was said around it; older and newer parts are at hand, and a reload stays there."""
+    visitor = await come_in(desk)
+    await desk.post(webhook("the turquoise one", chat_name="Ada", phone_number=ADA))
+    for count in range(70):
+        await desk.post(webhook(f"line {count}", chat_name="Ada", phone_number=ADA))
+    async with looking(browser, desk, visitor.cookie) as page:
+        await page.goto("/")
+        await page.get_by_role("searchbox").fill("turquoise")
+        await page.locator("#list .chat-row").first.click()
+        found = page.locator(".entry.found .text")
+        await expect(found).to_have_text("the turquoise one")
+        await expect(found).to_be_in_viewport()
+        await page.reload()
+        await expect(page.locator(".entry.found .text")).to_be_in_viewport()
+        await page.get_by_role("link", name="To the latest messages").click()
+        await expect(page.locator(".entry .text").last).to_have_text("line 69")
+
+
+async def test_a_draft_goes_when_somebody_has_answered(desk: RunningDesk, browser: Browser) -> None:
+    """Also when they used words of their own: one more click would send a second answer."""
+    visitor = await come_in(desk)
+    ids = await three_chats(desk)
+    async with looking(browser, desk, visitor.cookie) as page:
+        await page.goto(f"/inbox/{ids['Ada']}")
+        await page.locator("body").press("d")
+        await page.get_by_label("Your answer").fill("It is 50.")
+        await page.reload()
+        await expect(page.get_by_label("Your answer")).to_have_value("It is 50.")
+        await page.get_by_role("button", name="Send", exact=True).click()
+        await expect(page.locator(".entry.ours .text")).to_have_text("It is 50.")
+        await expect(page.locator("#draft .draft-text")).to_have_count(0)
+        await page.goto(f"/inbox/{ids['Cem']}")
+        await page.get_by_label("Your answer").fill("On our way")
+        await page.get_by_role("button", name="Send", exact=True).click()
+        await expect(page.locator("#draft .draft-text")).to_have_count(0)
+    turns = (await desk.get("/turns?state=all")).document["turns"]
+    states = {turn["conversation_id"]: turn["state"] for turn in turns if turn["kind"] == "answer"}
+    assert (states[ids["Ada"]], states[ids["Cem"]]) == ("queued", "superseded")
+
+
+async def test_what_is_not_there_is_said_in_words(desk: RunningDesk, browser: Browser) -> None:
+    """With the way back."""
+    visitor = await come_in(desk)
+    async with looking(browser, desk, visitor.cookie) as page:
+        for path in ("/inbox/99999", "/settings/nothing"):
+            await page.goto(path)
+            await expect(page.get_by_text("There is nothing at this address")).to_be_visible()
+        await page.get_by_role("link", name="Back to the inbox").click()
+        await expect(page.get_by_text("No messages yet.")).to_be_visible()

@@ -1,11 +1,11 @@
 """The pipeline, wired, and the worker that drives it."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import cache
 
 from frontdesk import background
 from frontdesk.bootstrap.parts import (
@@ -26,12 +26,14 @@ from frontdesk.channels.whatsapp_web import address_of
 from frontdesk.config.manifests import load_manifests
 from frontdesk.desk.briefing import Briefer
 from frontdesk.desk.customer_commands import CustomerCommands
+from frontdesk.desk.opening import OpeningHours
 from frontdesk.desk.privacy import Retention
 from frontdesk.desk.sending import Sender
 from frontdesk.desk.summarising import Summariser
 from frontdesk.desk.tools import Tools
-from frontdesk.domain.business import Business
+from frontdesk.domain.business import Business, Keeping
 from frontdesk.domain.commands import Commands
+from frontdesk.domain.errors import UnavailableError
 from frontdesk.domain.profiles import parsed_fields
 from frontdesk.media.files import MediaFiles
 from frontdesk.pipeline.alert import Alerter
@@ -62,6 +64,8 @@ class Pipeline:
     clock: Clock
     database: Database
     business: Business
+    opening: OpeningHours
+    retention: Retention
     assessor: Assessor
     dispatcher: Dispatcher
     connectors: Connectors
@@ -99,7 +103,11 @@ async def pipeline(settings: Settings, clock: Clock | None, *, works: bool = Tru
         manifests = load_manifests(settings.agents_dir)
         dispatcher = Dispatcher(manifests, caller, {item.name: breaker_of(item.name, settings) for item in manifests})
         assessor = assessor_of(settings, business, client, warm=works)
-        calendar_of = cache(business.calendar_of)
+        opening = OpeningHours(database, business)
+        with contextlib.suppress(UnavailableError):
+            await opening.look()
+        stack.push_async_callback(background.cancelled, asyncio.create_task(opening.watch()))
+        calendar_of = opening.calendar_of
         completions = Completions()
         feed = Feed(database=database, completions=completions)
         patience = patience_of(settings)
@@ -192,9 +200,11 @@ async def pipeline(settings: Settings, clock: Clock | None, *, works: bool = Tru
             database=database,
             media=media,
             memory=client,
-            messages_days=settings.retention_days,
-            files_days=settings.media_retention_days,
-            events_days=settings.events_retention_days,
+            keeping=Keeping(
+                messages_days=settings.retention_days,
+                files_days=settings.media_retention_days,
+                events_days=settings.events_retention_days,
+            ),
             clock=clock,
         )
         alerter = _alerter(settings, database, connectors, patience, clock)
@@ -222,6 +232,8 @@ async def pipeline(settings: Settings, clock: Clock | None, *, works: bool = Tru
             clock=clock,
             database=database,
             business=business,
+            opening=opening,
+            retention=retention,
             assessor=assessor,
             dispatcher=dispatcher,
             connectors=connectors,

@@ -104,8 +104,10 @@ async def backend(settings: Settings, *, clock: Clock | None = None) -> AsyncIte
             limits=limits_of(settings),
             tools=built.tools,
             judge_again=built.processor.judge_again,
-            zone_of=lambda account: built.business.calendar_of(account or "").zone,
-            calendar_of=built.business.calendar_of,
+            zone_of=lambda account: built.opening.calendar_of(account or "").zone,
+            calendar_of=built.opening.calendar_of,
+            opening=built.opening,
+            retention=built.retention,
             business=built.business,
         )
         if settings.embedded_worker:

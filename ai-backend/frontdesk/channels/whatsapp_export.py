@@ -42,7 +42,7 @@ _LINE = re.compile(
 _PAST_NOON = re.compile(_PM, re.IGNORECASE)
 # No line break and no quotation mark: “Ada created group "Orders: May"” names nobody.
 _SENDER = re.compile(
-    rf"^[{_MARKS}~\s]*(?P<sender>[^:：\n\"“”]{{1,100}}?){_M}[:：](?:\s(?P<text>.*)|(?P<close>[\u200e<‹].*)|$)",
+    rf"^[{_MARKS}~\s]*(?P<sender>[^:：\n\"“”]{{1,255}}?){_M}[:：](?:\s(?P<text>.*)|(?P<close>[\u200e<‹].*)|$)",
     re.DOTALL,
 )
 _FILE = r"[^<>‹›:：/\\\n]{1,200}\.[A-Za-z0-9]{2,5}"

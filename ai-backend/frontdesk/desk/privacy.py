@@ -7,12 +7,14 @@ from typing import Any
 
 import structlog
 
+from frontdesk.domain.business import Keeping
 from frontdesk.domain.contacts import Identity
 from frontdesk.domain.errors import AnalyserError, ConfigurationError, NotFoundError
 from frontdesk.media.files import MediaFiles
 from frontdesk.model.client import ModelClient
-from frontdesk.store import erasure, expiry
+from frontdesk.store import erasure, expiry, preferences
 from frontdesk.store.database import Database
+from frontdesk.store.preferences import KEEPING
 
 log = structlog.get_logger(__name__)
 
@@ -67,33 +69,36 @@ async def _forget(
 
 
 class Retention:
-    """Keeps messages, files and events for so many days; 0 keeps them for ever."""
+    """Keeps messages, files and events for so many days."""
 
     def __init__(
-        self, *, database: Database, media: MediaFiles, memory: ModelClient | None = None, messages_days: int, files_days: int, events_days: int,
+        self, *, database: Database, media: MediaFiles, memory: ModelClient | None = None, keeping: Keeping,
         clock: Callable[[], datetime],
     ) -> None:  # fmt: skip
         self._database = database
         self._media = media
         self._memory = memory
-        self._messages_days = messages_days
-        self._files_days = files_days
-        self._events_days = events_days
+        self._keeping = keeping
         self._clock = clock
+
+    async def keeping(self) -> Keeping:
+        """For how long: as people set it on the page, else as the settings say."""
+        return await preferences.fetch(self._database, KEEPING, Keeping) or self._keeping
 
     async def expire(self) -> None:
         """Erase what is older, a part at a time, so that nobody waits for it."""
-        if self._messages_days:
-            before = self._before(self._messages_days)
+        keeping = await self.keeping()
+        if keeping.messages_days:
+            before = self._before(keeping.messages_days)
             while (found := await expiry.expire_messages(self._database, before, limit=AT_ONCE))[0]:
                 await _remove(self._database, self._media, found[1])
             await expiry.expire_history(self._database, before)
-        if self._files_days:
-            before = self._before(self._files_days)
+        if keeping.files_days:
+            before = self._before(keeping.files_days)
             while (found := await expiry.expire_files(self._database, before, limit=AT_ONCE))[0]:
                 await _remove(self._database, self._media, found[1])
-        if self._events_days:
-            while await expiry.expire_events(self._database, self._before(self._events_days), limit=AT_ONCE):
+        if keeping.events_days:
+            while await expiry.expire_events(self._database, self._before(keeping.events_days), limit=AT_ONCE):
                 pass
 
     async def forget_who_asked(self) -> None:

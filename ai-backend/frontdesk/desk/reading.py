@@ -1,5 +1,6 @@
 """A conversation as people read it: both sides in the order of time, with what happened to each message and what was made of it."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -42,11 +43,14 @@ async def read_thread(
 ) -> Thread:
     """The newest part of a thread, or that before a moment, or all since one. Messages of one moment are never parted."""
     # One more than asked: it tells whether there is anything before.
-    received = await thread.received(database, conversation_id, before=before, limit=limit + 1)
-    sent = await thread.sent(database, conversation_id, before=before, limit=limit + 1)
+    received, sent = await asyncio.gather(
+        thread.received(database, conversation_id, before=before, limit=limit + 1),
+        thread.sent(database, conversation_id, before=before, limit=limit + 1),
+    )
     keys = [(record.account_id, record.message.message_id) for record, _ in received]
-    happened = await changes.of_messages(database, keys)
-    files = await changes.attachments_of(database, keys)
+    happened, files = await asyncio.gather(
+        changes.of_messages(database, keys), changes.attachments_of(database, keys)
+    )  # fmt: skip
     entries = [
         Entry(
             at=record.created_at, received=record, spent=spent, changes=happened.get(key, ()),

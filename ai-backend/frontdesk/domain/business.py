@@ -78,6 +78,16 @@ def _checked(hours: dict[str, str] | None) -> dict[str, str] | None:
     return hours
 
 
+class Keeping(BaseModel):
+    """For how many days things are kept; 0 keeps them for ever."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    messages_days: int = Field(default=0, ge=0, le=36_500, description="Messages, with all that is theirs")
+    files_days: int = Field(default=0, ge=0, le=36_500)
+    events_days: int = Field(default=0, ge=0, le=36_500)
+
+
 class Business(Opening):
     """One business. Only its name is required; what is missing is never invented."""
 

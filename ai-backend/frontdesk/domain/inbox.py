@@ -26,6 +26,7 @@ class Filter(BaseModel):
     account: str | None = Field(default=None, max_length=64)
     category: Category | None = Field(default=None, description="Of the latest message")
     sentiment: Sentiment | None = Field(default=None, description="Of the latest message")
+    urgency_from: int | None = Field(default=None, ge=1, le=10, description="Of the latest message, at least")
     agent: str | None = Field(default=None, max_length=64, description="Which answered last")
     assignee_id: int | None = Field(default=None, ge=1, le=2**31 - 1)
     label: str | None = Field(default=None, max_length=40)

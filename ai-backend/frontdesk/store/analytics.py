@@ -4,7 +4,7 @@ Totals are kept by hours of UTC. Days are those of a time zone: its offset from 
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
@@ -18,6 +18,10 @@ HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
 
 
+Totals = Mapping[str, Mapping[str, int]]
+"""Metric → label → number."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Daily:
     """Metric → label → day → number; and for each day of the week (Monday is 0) and hour how many messages came."""
@@ -25,10 +29,13 @@ class Daily:
     numbers: Mapping[str, Mapping[str, Mapping[date, int]]]
     by_hour: Mapping[tuple[int, int], int]
 
-    def total(self, metric: str, label: str | None = None) -> int:
-        """The sum over all days, of a label or of all."""
-        labels = self.numbers.get(metric, {})
-        return sum(sum(days.values()) for name, days in labels.items() if label in {None, name})
+    @property
+    def totals(self) -> Totals:
+        """The sums over all days."""
+        return {
+            metric: {label: sum(days.values()) for label, days in labels.items()}
+            for metric, labels in self.numbers.items()
+        }
 
 
 async def daily(database: Database, first: date, last: date, zone: ZoneInfo) -> Daily:
@@ -40,7 +47,7 @@ async def daily(database: Database, first: date, last: date, zone: ZoneInfo) -> 
         for begin, end, offset in _spans(first, last, zone):
             local = table.c.hour + offset
             shift = case((local >= 24, 1), (local < 0, -1), else_=0)
-            within = and_(_not_before(begin), ~_not_before(end))
+            within = and_(table.c.day >= begin.date(), table.c.day <= end.date(), _not_before(begin), ~_not_before(end))
             rows = await connection.execute(
                 select(table.c.day, shift.label("shift"), table.c.metric, table.c.label, func.sum(table.c.value))
                 .where(within)
@@ -57,6 +64,28 @@ async def daily(database: Database, first: date, last: date, zone: ZoneInfo) -> 
                 moment = datetime.combine(day, time(hour)) + offset * HOUR
                 by_hour[moment.weekday(), moment.hour] += int(number)
     return Daily(numbers=numbers, by_hour=by_hour)
+
+
+async def totals(database: Database, first: date, last: date, zone: ZoneInfo, metrics: Sequence[str]) -> Totals:
+    """The sums of some metrics over days, both included."""
+    table = system_stats
+    begin, end = (datetime.combine(day, time(), tzinfo=zone).astimezone(UTC) for day in (first, last + DAY))
+    found: defaultdict[str, dict[str, int]] = defaultdict(dict)
+    async with database.read() as connection:
+        rows = await connection.execute(
+            select(table.c.metric, table.c.label, func.sum(table.c.value))
+            .where(
+                table.c.day >= begin.date(),
+                table.c.day <= end.date(),
+                _not_before(begin),
+                ~_not_before(end),
+                table.c.metric.in_(metrics),
+            )
+            .group_by(table.c.metric, table.c.label)
+        )
+        for metric, label, number in rows:
+            found[metric][label] = int(number)
+    return found
 
 
 def _spans(first: date, last: date, zone: ZoneInfo) -> Iterator[tuple[datetime, datetime, int]]:

@@ -17,6 +17,7 @@ from frontdesk.store.desk_tables import waits
 from frontdesk.store.reply_tables import bots, dialogues, people, turns
 from frontdesk.store.tables import accounts, conversations, outbox
 
+SAID_SO = "a person said so"
 BLANK: Mapping[str, Any] = {
     "is_stopped": False, "context_after": 0, "summary": "", "summarised_up_to": 0, "memory_up_to": 0, "labels": "[]",
 }  # fmt: skip
@@ -130,7 +131,7 @@ async def edit(database: Database, conversation_id: int, values: Mapping[str, An
             is_over = changes.pop("handed_over")
             changes |= {
                 "handed_over_at": now if is_over else None,
-                "handed_over_reason": "a person said so" if is_over else None,
+                "handed_over_reason": SAID_SO if is_over else None,
             }
             if not is_over:
                 await connection.execute(

@@ -14,10 +14,12 @@ from frontdesk.domain.inbox import TEXT_TYPES, VOICE_TYPES, Filter
 from frontdesk.store.conversations import IMPORTANT_LANE
 from frontdesk.store.database import Database
 from frontdesk.store.desk_tables import tasks, waits
+from frontdesk.store.dialogues import SAID_SO
 from frontdesk.store.reply_tables import dialogues, turns
-from frontdesk.store.tables import accounts, analytics_results, conversations, outbox, webhook_messages
+from frontdesk.store.tables import accounts, analytics_results, contacts, conversations, outbox, webhook_messages
 
 COUNTED = 1000
+SHORTEST_NUMBER = 7
 """More than so many are “many”: counting on would take longer than anybody cares."""
 Place = tuple[datetime, int]
 """Where a page ended: the moment that it is ordered by, and the id."""
@@ -49,7 +51,10 @@ class LastLine(BaseModel):
 
 
 class Conversation(BaseModel):
-    """A chat, and who waits in it. ``is_important``: of somebody, or of a group, that matters. Ratings are of its latest message."""
+    """A chat, and who waits in it. ``is_important``: of somebody, or of a group, that matters. Ratings are of its latest message.
+
+    ``is_handed_over``: a person is to answer and nobody has yet; ``is_taken_over``: because a person said so themselves.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -71,6 +76,7 @@ class Conversation(BaseModel):
     agent: str | None
     assignee_id: int | None
     is_handed_over: bool
+    is_taken_over: bool = False
     labels: tuple[str, ...]
     open_tasks: int = 0
     has_draft: bool = False
@@ -205,6 +211,8 @@ def _conditions(wanted: Filter, me: int | None) -> list[ColumnElement[bool]]:
     ):
         if value is not None:
             found.append(column == value)
+    if wanted.urgency_from is not None:
+        found.append(table.c.urgency >= wanted.urgency_from)
     if wanted.account is not None:
         found.append(table.c.account_id.in_(select(accounts.c.id).where(accounts.c.name == wanted.account)))
     if wanted.assignee_id is not None:
@@ -255,6 +263,8 @@ def _selected() -> Select[Any]:
             analysis.c.document,
             dialogues.c.assignee_id,
             dialogues.c.handed_over_at,
+            dialogues.c.handed_over_reason,
+            contacts.c.name.label("contact_name"),
             dialogues.c.labels,
         )
         .join(accounts, accounts.c.id == conversations.c.account_id)
@@ -262,6 +272,7 @@ def _selected() -> Select[Any]:
         .outerjoin(message, message.c.id == waits.c.message_id)
         .outerjoin(analysis, analysis.c.webhook_message_id == waits.c.message_id)
         .outerjoin(dialogues, dialogues.c.conversation_id == conversations.c.id)
+        .outerjoin(contacts, contacts.c.id == conversations.c.contact_id)
     )
 
 
@@ -314,7 +325,7 @@ def _conversation(row: Row[Any], line: LastLine | None, *, tasks_: int, has_draf
     return Conversation(
         id=row.id,
         account=row.account,
-        title=row.title,
+        title=_title(row),
         is_group=row.is_group,
         is_important=row.lane == IMPORTANT_LANE,
         contact_id=row.contact_id,
@@ -330,9 +341,17 @@ def _conversation(row: Row[Any], line: LastLine | None, *, tasks_: int, has_draf
         agent=row.agent,
         assignee_id=row.assignee_id,
         is_handed_over=is_over,
+        is_taken_over=is_over and row.handed_over_reason == SAID_SO,
         labels=tuple(json.loads(row.labels)) if row.labels else (),
         open_tasks=tasks_,
         has_draft=has_draft,
         last_line=line,
         wait=wait,
     )
+
+
+def _title(row: Row[Any]) -> str:
+    """WhatsApp names who is not in the phone's book by bare digits: the name that they gave themselves says more."""
+    if not (row.title.isdigit() and len(row.title) >= SHORTEST_NUMBER):
+        return str(row.title)
+    return str(row.contact_name or f"+{row.title}")

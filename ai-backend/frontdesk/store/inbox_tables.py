@@ -31,6 +31,14 @@ notes = table(
     Column("created_at", Moment, nullable=False),
 )
 
+# What people set on the pages, in place of the settings and of the business's file: JSON.
+preferences = table(
+    "preferences",
+    Column("name", Id(64), primary_key=True),
+    Column("value", LongText, nullable=False),
+    Column("changed_at", Moment, nullable=False),
+)
+
 # An inverted index, the same on every store: which words a message, a contact or a message of ours has.
 search_words = table(
     "search_words",

@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, case, insert, literal, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from frontdesk.domain.messages import HistoryItem, IncomingMessage, history_digests
-from frontdesk.store import events, search, waits
+from frontdesk.store import events, search, turns, waits
 from frontdesk.store.accounts import id_of
 from frontdesk.store.contacts import find_contacts
 from frontdesk.store.conversations import IMPORTANT_LANE, ORDINARY_LANE, wake
@@ -185,6 +185,7 @@ async def _answered(
     last = {item.conversation.id: stored[item.key].id for item in new if item.message.from_us}
     for conversation_id, up_to in sorted(last.items()):
         await waits.answered(connection, conversation_id, up_to=up_to, by="phone", now=now)
+        await turns.supersede(connection, conversation_id, now=now)
 
 
 async def _known(connection: AsyncConnection, keys: Sequence[MessageKey]) -> dict[MessageKey, Accepted]:

@@ -127,6 +127,8 @@ async def enqueue(
         await search.note(connection, search.SENT, {id_: text}, is_new=True)
         if turn is not None:
             await turns.queued(connection, turn.id, id_, now=now)
+        if not is_automatic:
+            await turns.supersede(connection, chat.conversation_id, now=now)
         await events.add(connection, [_changed(chat.account_id, chat.conversation_id, id_, "queued", now)])
         return id_, True
 

@@ -13,7 +13,7 @@ from typing import Any, Literal
 from sqlalchemy import Select, delete, func, insert, literal, or_, select, true, union_all
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from frontdesk.domain.outgoing import ACKNOWLEDGED
+from frontdesk.domain.outgoing import ACKNOWLEDGED, OPEN_STATES
 from frontdesk.domain.searching import SHORTEST_BEGINNING, asked_words, words_of
 from frontdesk.store.contact_tables import contact_fields
 from frontdesk.store.database import Database
@@ -23,8 +23,8 @@ from frontdesk.store.tables import contact_identities, contacts, conversations, 
 RECEIVED, SENT, CONTACT, GROUP = 1, 2, 3, 4
 """What a word is of: a message of ``webhook_messages``, of the outbox, a contact, or the conversation of a group."""
 
-MOST_COMPLETIONS = 24
-COUNTED = 1000
+MOST_COMPLETIONS = 12
+COUNTED = 500
 REBUILT_AT_ONCE = 500
 AFTER_ALL = "\U0010ffff"
 
@@ -93,63 +93,101 @@ async def forget(connection: AsyncConnection, kind: int, subject_ids: Iterable[i
         await connection.execute(delete(table).where(table.c.kind == kind, table.c.subject_id.in_(ids)))
 
 
-async def messages(database: Database, text: str, *, limit: int, before: int | None = None) -> list[Found]:
-    """Messages of both sides that have all the words, or words that begin so; the newest first."""
-    async with database.read() as connection:
-        received = await _subjects(connection, text, RECEIVED, limit, before)
-        sent = await _subjects(connection, text, SENT, limit, None) if before is None else []
-        message, table = webhook_messages, conversations
-        rows = await connection.execute(
-            select(
-                message.c.id, message.c.conversation_id, message.c.current_message, message.c.chat_time,
-                message.c.is_from_us, table.c.title, table.c.is_group,
-            )
-            .join(table, table.c.id == message.c.conversation_id)
-            .where(message.c.id.in_(received))
-        )  # fmt: skip
-        found = [
-            Found(
-                kind="received", conversation_id=row.conversation_id, title=row.title, is_group=row.is_group,
-                message_id=row.id, outbox_id=None, text=row.current_message, at=row.chat_time, from_us=row.is_from_us,
-            )
-            for row in rows
-        ]  # fmt: skip
-        rows = await connection.execute(
-            select(
-                outbox.c.id, outbox.c.conversation_id, outbox.c.content, outbox.c.created_at, table.c.title,
-                table.c.is_group,
-            )
-            .join(table, table.c.id == outbox.c.conversation_id)
-            .where(outbox.c.id.in_(sent), outbox.c.state.in_((*ACKNOWLEDGED, "queued", "sending")))
-        )  # fmt: skip
-        found += [
-            Found(
-                kind="sent", conversation_id=row.conversation_id, title=row.title, is_group=row.is_group,
-                message_id=None, outbox_id=row.id, text=row.content, at=row.created_at, from_us=True,
-            )
-            for row in rows
-        ]  # fmt: skip
-    return sorted(found, key=lambda item: item.at, reverse=True)[:limit]
+@dataclass(frozen=True, kw_only=True)
+class Results:
+    """What was found, the newest first."""
+
+    chats: Sequence[Chat] = ()
+    messages: Sequence[Found] = ()
 
 
-async def chats(database: Database, text: str, *, limit: int) -> list[Chat]:
-    """Chats of contacts, and groups, whose name, number or profile has all the words; the latest first."""
-    table = conversations
+async def find(database: Database, text: str, *, limit: int, before: int | None = None) -> Results:
+    """Chats by name, number or profile, and messages of both sides, that have all the words, or words that begin so.
+
+    With ``before``, the id of a received message, only received ones that are older.
+    """
     async with database.read() as connection:
-        people = await _subjects(connection, text, CONTACT, limit, None)
-        groups = await _subjects(connection, text, GROUP, limit, None)
-        rows = await connection.execute(
-            select(table)
-            .where(or_(table.c.contact_id.in_(people), table.c.id.in_(groups)))
-            .order_by(table.c.last_message_at.desc())
-            .limit(limit)
+        meant = [await _meant(connection, word) for word in asked_words(text)]
+        if not meant or not all(meant):
+            return Results()
+        received = await _received(connection, await _subjects(connection, meant, RECEIVED, limit, before))
+        if before is not None:
+            return Results(messages=sorted(received, key=_moment, reverse=True))
+        sent = await _sent(connection, await _subjects(connection, meant, SENT, limit))
+        people = await _subjects(connection, meant, CONTACT, limit)
+        groups = await _subjects(connection, meant, GROUP, limit)
+        return Results(
+            chats=await _chats(connection, people, groups, limit),
+            messages=sorted([*received, *sent], key=_moment, reverse=True)[:limit],
         )
-        return [
-            Chat(
-                conversation_id=row.id, title=row.title, is_group=row.is_group, last_message_at=row.last_message_at
-            )
-            for row in rows
-        ]  # fmt: skip
+
+
+def _moment(found: Found) -> datetime:
+    return found.at
+
+
+async def _received(connection: AsyncConnection, ids: Sequence[int]) -> list[Found]:
+    message, table = webhook_messages, conversations
+    if not ids:
+        return []
+    rows = await connection.execute(
+        select(
+            message.c.id, message.c.conversation_id, message.c.current_message, message.c.chat_time, message.c.is_from_us,
+            table.c.title, table.c.is_group,
+        )
+        .join(table, table.c.id == message.c.conversation_id)
+        .where(message.c.id.in_(ids))
+    )  # fmt: skip
+    return [
+        Found(
+            kind="received", conversation_id=row.conversation_id, title=row.title, is_group=row.is_group,
+            message_id=row.id, outbox_id=None, text=row.current_message, at=row.chat_time, from_us=row.is_from_us,
+        )
+        for row in rows
+    ]  # fmt: skip
+
+
+async def _sent(connection: AsyncConnection, ids: Sequence[int]) -> list[Found]:
+    table = conversations
+    if not ids:
+        return []
+    rows = await connection.execute(
+        select(
+            outbox.c.id,
+            outbox.c.conversation_id,
+            outbox.c.content,
+            outbox.c.created_at,
+            table.c.title,
+            table.c.is_group,
+        )
+        .join(table, table.c.id == outbox.c.conversation_id)
+        .where(outbox.c.id.in_(ids), outbox.c.state.in_((*ACKNOWLEDGED, *OPEN_STATES)))
+    )
+    return [
+        Found(
+            kind="sent", conversation_id=row.conversation_id, title=row.title, is_group=row.is_group,
+            message_id=None, outbox_id=row.id, text=row.content, at=row.created_at, from_us=True,
+        )
+        for row in rows
+    ]  # fmt: skip
+
+
+async def _chats(
+    connection: AsyncConnection, people: Sequence[int], groups: Sequence[int], limit: int
+) -> Sequence[Chat]:
+    table = conversations
+    if not people and not groups:
+        return []
+    rows = await connection.execute(
+        select(table)
+        .where(or_(table.c.contact_id.in_(people), table.c.id.in_(groups)))
+        .order_by(table.c.last_message_at.desc())
+        .limit(limit)
+    )
+    return [
+        Chat(conversation_id=row.id, title=row.title, is_group=row.is_group, last_message_at=row.last_message_at)
+        for row in rows
+    ]
 
 
 async def rebuild(database: Database) -> int:
@@ -178,19 +216,17 @@ async def _rebuild(kind: int, wanted: Select[Any], connection: AsyncConnection) 
     return [int(row.id) for row in rows]
 
 
-async def _subjects(connection: AsyncConnection, text: str, kind: int, limit: int, before: int | None) -> list[int]:
-    """The newest things of a kind that have all the words of a text."""
-    asked = asked_words(text)
-    if not asked:
-        return []
-    meant = [await _meant(connection, word) for word in asked]
-    if not all(meant):
-        return []
-    # Along the rarest: the others are looked up in what it finds.
-    numbers = [await _counted(connection, words, kind) for words in meant]
-    first = numbers.index(min(numbers))
-    if not numbers[first]:
-        return []
+async def _subjects(
+    connection: AsyncConnection, meant: Sequence[Sequence[str]], kind: int, limit: int, before: int | None = None
+) -> list[int]:
+    """The newest things of a kind that have, for each word that was asked for, one of those that it may mean."""
+    first = 0
+    if len(meant) > 1:
+        # Along the rarest: the others are looked up in what it finds.
+        numbers = [await _counted(connection, words, kind) for words in meant]
+        first = numbers.index(min(numbers))
+        if not numbers[first]:
+            return []
     table = search_words
     parts = []
     for word in meant[first]:

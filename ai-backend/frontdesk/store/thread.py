@@ -61,6 +61,26 @@ async def sent(database: Database, conversation_id: int, *, before: datetime | N
         return [outbox_rows.outgoing_of(row) for row in rows]
 
 
+async def bounds_around(
+    database: Database, conversation_id: int, message_id: int, *, later: int
+) -> tuple[datetime, datetime | None] | None:
+    """When a message came, and when the one came that is so many later, or None where there are not so many; None without it."""
+    table = webhook_messages
+    async with database.read() as connection:
+        mine = table.c.id == message_id, table.c.conversation_id == conversation_id
+        at = await connection.scalar(select(table.c.created_at).where(*mine))
+        if at is None:
+            return None
+        beyond = (
+            select(table.c.created_at)
+            .where(table.c.conversation_id == conversation_id, table.c.created_at > at)
+            .order_by(table.c.created_at)
+            .offset(later)
+            .limit(1)
+        )
+        return at, await connection.scalar(beyond)
+
+
 async def since(
     database: Database,
     conversation_id: int,

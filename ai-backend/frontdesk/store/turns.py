@@ -237,6 +237,14 @@ async def queued(connection: AsyncConnection, turn_id: int, outbox_id: int, *, n
         await _refuse(connection, turn_id, "queued")
 
 
+async def supersede(connection: AsyncConnection, conversation_id: int, *, now: datetime) -> None:
+    """A person wrote: what was drafted for what they saw is of no use any more. A part of the transaction that says so."""
+    open_ = turns.c.conversation_id == conversation_id, turns.c.state == "suggested"
+    await connection.execute(
+        update(turns).where(*open_).values(state="superseded", reason=ANSWERED, decided_at=now)
+    )  # fmt: skip
+
+
 async def _refuse(connection: AsyncConnection, turn_id: int, wanted: TurnState) -> None:
     state = await connection.scalar(select(turns.c.state).where(turns.c.id == turn_id))
     if state is None:

@@ -6,6 +6,7 @@ from pydantic import BaseModel, Field
 
 from frontdesk.domain.agents import AgentReply
 from frontdesk.domain.analysis import Analysis, Category
+from frontdesk.domain.business import Opening
 from frontdesk.domain.contacts import IdentityKind
 from frontdesk.domain.routing import Rule
 
@@ -35,6 +36,12 @@ class RulesDocument(BaseModel):
     """Rules in the order in which they are tried."""
 
     rules: list[Rule]
+
+
+class OpeningDocument(Opening):
+    """When the business is open."""
+
+    is_set: bool = Field(description="On the page; else it is as the business's file says")
 
 
 class AgentDocument(BaseModel):

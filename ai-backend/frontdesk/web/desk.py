@@ -8,6 +8,8 @@ from zoneinfo import ZoneInfo
 from aiohttp import web
 
 from frontdesk.channels.connector import Connectors
+from frontdesk.desk.opening import OpeningHours
+from frontdesk.desk.privacy import Retention
 from frontdesk.desk.sending import Sender
 from frontdesk.desk.tools import Tools
 from frontdesk.domain.business import Business
@@ -53,6 +55,8 @@ class Desk:
     zone_of: Callable[[str | None], ZoneInfo]
     calendar_of: Callable[[str], Calendar]
     business: Business
+    opening: OpeningHours
+    retention: Retention
     webhooks_in_hand: int = field(default=0)
     is_stopping: bool = field(default=False)
 

@@ -44,6 +44,7 @@ class ConversationDocument(BaseModel):
     agent: str | None = Field(description="Which answered last")
     assignee_id: int | None
     is_handed_over: bool
+    is_taken_over: bool = Field(description="It is, because a person said so themselves")
     labels: list[str]
     open_tasks: int
     has_draft: bool

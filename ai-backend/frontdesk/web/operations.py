@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from frontdesk.domain.business import Keeping
 from frontdesk.domain.inbox import CannedReply, Note, SavedFilter
 from frontdesk.domain.routing import Rule
 from frontdesk.store.inbox import Counts
@@ -107,6 +108,15 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation("GET /routing-rules", "Rules in their order", gives=configuration_documents.RulesDocument),
     Operation("POST /routing-rules", "Add a rule", configuring.RuleDraft, Rule, status=201),
     Operation("DELETE /routing-rules/{id}", "Remove it"),
+    Operation("GET /opening-hours", "When the business is open", gives=configuration_documents.OpeningDocument),
+    Operation(
+        "PUT /opening-hours", "Set the hours, from now on", configuring.OpeningDraft, configuration_documents.OpeningDocument
+    ),
+    Operation(
+        "DELETE /opening-hours", "Those of the business's file count again", gives=configuration_documents.OpeningDocument
+    ),
+    Operation("GET /retention", "For how many days things are kept", gives=Keeping),
+    Operation("PUT /retention", "Keep them for so long; what is older is erased within the hour", Keeping, Keeping),
     Operation("GET /agents", "Who the agents are, and how", gives=configuration_documents.AgentsDocument),
     Operation(
         "POST /agents/{name}/trials", "What an agent would answer; nothing is stored or sent", configuring.TrialDraft,

@@ -3,14 +3,17 @@
 from typing import Annotated
 
 from aiohttp import web
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
+from frontdesk.channels.whatsapp_web import problems_of
 from frontdesk.domain.analysis import Analysis, Category
+from frontdesk.domain.business import Keeping, Opening
 from frontdesk.domain.contacts import parse_identity
 from frontdesk.domain.errors import FieldProblem, InvalidInputError, NotFoundError
+from frontdesk.domain.hours import CLOSED
 from frontdesk.domain.ports import Subject
 from frontdesk.domain.routing import Rule
-from frontdesk.store import directory
+from frontdesk.store import directory, preferences
 from frontdesk.web.api.bodies import read_body, read_document
 from frontdesk.web.configuration_documents import (
     AgentDocument,
@@ -18,6 +21,7 @@ from frontdesk.web.configuration_documents import (
     CustomerDocument,
     CustomersDocument,
     GroupsDocument,
+    OpeningDocument,
     RulesDocument,
     TrialDocument,
 )
@@ -56,6 +60,24 @@ class RuleDraft(BaseModel):
     minimum_urgency: int | None = Field(default=None, ge=1, le=10)
     vip_only: bool = False
     group_only: bool = False
+
+
+class OpeningDraft(BaseModel):
+    """The body of ``PUT /opening-hours``."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    timezone: str | None = Field(
+        default=None, max_length=64, description="Such as Europe/Istanbul; null as in the file"
+    )
+    hours: dict[str, Annotated[str, StringConstraints(strip_whitespace=True, max_length=200)]] = Field(
+        max_length=7, description="Day → “09:00-12:30, 14:00-18:00” or “closed”; an empty one is closed"
+    )
+    holidays: dict[str, Annotated[str, StringConstraints(strip_whitespace=True, max_length=200)]] = Field(
+        default={},
+        max_length=400,
+        description="“2026-12-24”, or “12-25” for each year → hours of that day, or “closed”",
+    )
 
 
 class TrialDraft(BaseModel):
@@ -161,6 +183,59 @@ async def remove_rule(request: web.Request) -> web.Response:
     if number > MAX_RULE or not await directory.remove_rule(desk.database, number):
         raise NotFoundError("there is no such rule")
     return web.Response(status=204)
+
+
+async def opening_hours(request: web.Request) -> web.Response:
+    """``GET /opening-hours``: those that count."""
+    desk = request.app[DESK]
+    desk.gate.check(request, "read")
+    return _opening(desk)
+
+
+async def set_opening_hours(request: web.Request) -> web.Response:
+    """``PUT /opening-hours``: from now on; deadlines that are set already stay."""
+    desk = request.app[DESK]
+    desk.gate.check(request, "manage")
+    draft = read_document(OpeningDraft, await read_body(request))
+    given = draft.model_dump() | {"hours": {day: spans or CLOSED for day, spans in draft.hours.items()}}
+    try:
+        opening = Opening.model_validate(given)
+    except ValidationError as error:
+        raise InvalidInputError("the hours do not fit", problems_of(error)) from None
+    await desk.opening.change(opening, now=desk.clock())
+    desk.feed.announce()
+    return _opening(desk)
+
+
+async def forget_opening_hours(request: web.Request) -> web.Response:
+    """``DELETE /opening-hours``: those of the business's file count again."""
+    desk = request.app[DESK]
+    desk.gate.check(request, "manage")
+    await desk.opening.change(None, now=desk.clock())
+    desk.feed.announce()
+    return _opening(desk)
+
+
+def _opening(desk: Desk) -> web.Response:
+    document = OpeningDocument(is_set=desk.opening.is_set, **desk.opening.current.model_dump())
+    return web.json_response(text=document.model_dump_json())
+
+
+async def keeping(request: web.Request) -> web.Response:
+    """``GET /retention``: for how many days things are kept."""
+    desk = request.app[DESK]
+    desk.gate.check(request, "read")
+    return web.json_response(text=(await desk.retention.keeping()).model_dump_json())
+
+
+async def set_keeping(request: web.Request) -> web.Response:
+    """``PUT /retention``: what is older is erased within the hour."""
+    desk = request.app[DESK]
+    desk.gate.check(request, "manage")
+    draft = read_document(Keeping, await read_body(request))
+    await preferences.keep(desk.database, preferences.KEEPING, draft, now=desk.clock())
+    desk.feed.announce()
+    return web.json_response(text=draft.model_dump_json())
 
 
 async def agents(request: web.Request) -> web.Response:

@@ -110,12 +110,11 @@ async def search(request: web.Request) -> web.Response:
     text = searched(request)
     limit = whole_number("limit", request.query.get("limit"), default=DEFAULT_LIMIT, least=1, most=MAX_LIMIT)
     before = whole_number("before", request.query.get("before"), default=MAX_ID, least=1, most=MAX_ID)
-    chats = await words.chats(desk.database, text, limit=limit) if before == MAX_ID else []
-    found = await words.messages(desk.database, text, limit=limit, before=before if before < MAX_ID else None)
-    received = [item.message_id for item in found if item.message_id is not None]
+    found = await words.find(desk.database, text, limit=limit, before=before if before < MAX_ID else None)
+    received = [item.message_id for item in found.messages if item.message_id is not None]
     document = SearchDocument(
-        chats=[FoundChatDocument(**vars(chat)) for chat in chats],
-        messages=[FoundMessageDocument(**vars(item)) for item in found],
+        chats=[FoundChatDocument(**vars(chat)) for chat in found.chats],
+        messages=[FoundMessageDocument(**vars(item)) for item in found.messages],
         before=min(received) if len(received) == limit else None,
     )
     return web.json_response(text=document.model_dump_json())

@@ -1,5 +1,6 @@
 """``GET /stats/daily``: figures by day, and how they compare with the days before."""
 
+import asyncio
 from collections.abc import Mapping
 from datetime import date, timedelta
 
@@ -8,12 +9,13 @@ from pydantic import BaseModel, Field
 
 from frontdesk.domain.errors import FieldProblem, InvalidInputError
 from frontdesk.store import analytics
-from frontdesk.store.analytics import Daily
+from frontdesk.store.analytics import Totals
 from frontdesk.store.stats import RESPONSE_BOUNDS_S
 from frontdesk.web.desk import DESK, Desk
 
 DEFAULT_DAYS = 30
 MOST_DAYS = 400
+SUMMED = ("state", "answered", "response", "priority", "cost_micro_usd")
 EARLIEST, LATEST = date(2000, 1, 1), date(2200, 1, 1)
 
 
@@ -62,8 +64,10 @@ async def figures_of(request: web.Request, desk: Desk) -> DailyDocument:
         problem = FieldProblem(pointer="from", detail=f"must be at most {MOST_DAYS} days before “to”, and not after it")
         raise InvalidInputError("the query does not fit", (problem,))
     length = last - first + timedelta(days=1)
-    found = await analytics.daily(desk.database, first, last, zone)
-    earlier = await analytics.daily(desk.database, first - length, first - timedelta(days=1), zone)
+    found, earlier = await asyncio.gather(
+        analytics.daily(desk.database, first, last, zone),
+        analytics.totals(desk.database, first - length, first - timedelta(days=1), zone, SUMMED),
+    )
     days = [first + timedelta(days=ahead) for ahead in range(length.days)]
     return DailyDocument(
         first=first,
@@ -75,22 +79,21 @@ async def figures_of(request: web.Request, desk: Desk) -> DailyDocument:
             for metric, labels in sorted(found.numbers.items())
         },
         by_hour=[[found.by_hour.get((weekday, hour), 0) for hour in range(24)] for weekday in range(7)],
-        total=_summary(found),
+        total=_summary(found.totals),
         before=_summary(earlier),
     )
 
 
-def _summary(found: Daily) -> SummaryDocument:
-    answered = found.total("answered")
+def _summary(found: Totals) -> SummaryDocument:
+    answers = found.get("answered", {})
+    answered = sum(answers.values())
     return SummaryDocument(
-        received=found.total("state"),
+        received=sum(found.get("state", {}).values()),
         answered=answered,
-        share_in_time=round(found.total("answered", "in_time") / answered, 4) if answered else None,
-        response_seconds=_median(
-            {label: found.total("response", label) for label in found.numbers.get("response", {})}
-        ),
-        critical=found.total("priority", "critical"),
-        cost_usd=found.total("cost_micro_usd") / 1e6,
+        share_in_time=round(answers.get("in_time", 0) / answered, 4) if answered else None,
+        response_seconds=_median(found.get("response", {})),
+        critical=found.get("priority", {}).get("critical", 0),
+        cost_usd=sum(found.get("cost_micro_usd", {}).values()) / 1e6,
     )
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from typing import Any, get_args
+from zoneinfo import available_timezones
 
 from aiohttp import web
 
@@ -61,19 +62,15 @@ async def _people(desk: Desk) -> dict[str, Any]:
 
 
 async def _hours(desk: Desk) -> dict[str, Any]:
-    business, settings = desk.business, desk.settings
+    opening = desk.opening.current
     return {
         "days": DAYS,
-        "hours": business.hours or {},
-        "holidays": business.holidays or {},
-        "timezone": business.timezone or "UTC",
-        "own": business.accounts,
-        "file": settings.business_file.name,
-        "retention": {
-            "RETENTION_DAYS": settings.retention_days,
-            "MEDIA_RETENTION_DAYS": settings.media_retention_days,
-            "EVENTS_RETENTION_DAYS": settings.events_retention_days,
-        },
+        "opening": opening,
+        "is_set": desk.opening.is_set,
+        "zones": sorted(available_timezones()),
+        "own": desk.business.accounts,
+        "file": desk.settings.business_file.name,
+        "keeping": await desk.retention.keeping(),
     }
 
 

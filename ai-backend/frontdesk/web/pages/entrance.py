@@ -6,6 +6,7 @@ from urllib.parse import quote
 from aiohttp import web
 
 from frontdesk.domain.access import SHORTEST_PASSWORD, Right, digest_of
+from frontdesk.domain.errors import NotFoundError
 from frontdesk.store import access
 from frontdesk.web.desk import DESK
 from frontdesk.web.pages.rendering import SECURITY_HEADERS, page
@@ -23,7 +24,10 @@ def entered(right: Right = "read") -> Callable[[Page], Page]:
                 return _elsewhere(f"/login?next={quote(request.path_qs, safe='')}")
             if not caller.may(right):
                 return page(request, "refused.html", status=403, right=right)
-            return await handler(request)
+            try:
+                return await handler(request)
+            except NotFoundError:
+                return page(request, "missing.html", status=404, section="page")
 
         return guarded
 

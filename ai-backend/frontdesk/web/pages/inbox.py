@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, get_args
@@ -10,15 +10,16 @@ from urllib.parse import urlencode
 
 from aiohttp import web
 
+from frontdesk.channels.whatsapp_web import address_of
 from frontdesk.desk.reading import Entry, Thread, read_thread
 from frontdesk.domain.analysis import Category, Sentiment
 from frontdesk.domain.errors import NotFoundError
-from frontdesk.domain.inbox import VIEWS, Filter
-from frontdesk.domain.people import Person
+from frontdesk.domain.inbox import VIEWS, Filter, Note
 from frontdesk.domain.profiles import parsed_fields
 from frontdesk.domain.replies import ReplyMode
-from frontdesk.store import dialogues, directory, inbox, jottings, people, profiles, search, tasks, turns
-from frontdesk.web.api.bodies import MAX_ID
+from frontdesk.store import dialogues, directory, inbox, jottings, outbox, people, profiles, search, tasks, turns
+from frontdesk.store.thread import bounds_around
+from frontdesk.web.api.bodies import MAX_ID, whole_number
 from frontdesk.web.api.conversations import filter_of, place_of, searched, written
 from frontdesk.web.desk import DESK, Desk
 from frontdesk.web.pages.entrance import entered
@@ -120,9 +121,10 @@ async def _list(request: web.Request, reader: Reader) -> str:
     desk = request.app[DESK]
     text = searched(request)
     if text:
-        found = await search.messages(desk.database, text, limit=FOUND)
-        chats = await search.chats(desk.database, text, limit=FOUND)
-        return rendered(request, "inbox/found.html", reader=reader, found=found, chats=chats, text=text)
+        results = await search.find(desk.database, text, limit=FOUND)
+        return rendered(
+            request, "inbox/found.html", reader=reader, found=results.messages, chats=results.chats, text=text
+        )  # fmt: skip
     wanted, after = filter_of(request), place_of(request.query.get("after"))
     me = reader.person
 
@@ -158,38 +160,57 @@ async def _views(request: web.Request, reader: Reader) -> str:
 async def _chat(request: web.Request, reader: Reader, number: int) -> str:
     desk = request.app[DESK]
     conversation = await _known(desk, number)
-    thread = await read_thread(desk.database, number, limit=PART)
+    wanted = whole_number("message", request.query.get("message"), default=0, least=0, most=MAX_ID)
+    around = await bounds_around(desk.database, number, wanted, later=PART // 2) if wanted else None
+    before = around[1] if around else None
+    thread = await read_thread(desk.database, number, before=before, limit=PART)
+    chat = await outbox.chat_of(desk.database, number)
+    is_reachable = chat is not None and address_of(
+        group_id=chat.group_id, sender_ids=chat.sender_ids, phone_number=chat.phone_number
+    ) is not None  # fmt: skip
     return rendered(
-        request, "inbox/chat.html", reader=reader, number=number, **_told(reader, thread),
+        request, "inbox/chat.html", reader=reader, number=number, is_anchored=before is not None,
+        is_reachable=is_reachable, **_told(reader, thread),
         **await _contact(desk, conversation), query=urlencode(_query(request)),
         canned=await jottings.replies(desk.database),
     )  # fmt: skip
 
 
 async def _contact(desk: Desk, conversation: inbox.Conversation) -> dict[str, Any]:
-    database, number = desk.database, conversation.id
-    dialogue = await dialogues.fetch(database, number)
-    known = await profiles.fetch(database, conversation.contact_id) if conversation.contact_id else None
-    drafts = await turns.find(database, state="suggested", conversation_id=number, limit=1)
-    everybody: list[Person] = await people.find(database)
-    found = await tasks.find(database, conversation_id=number, status="open", limit=50)
-    wanted = list(parsed_fields(desk.settings.profile_fields))
-    others = await inbox.of_contact(database, conversation.contact_id) if conversation.contact_id else []
+    database, number, contact_id = desk.database, conversation.id, conversation.contact_id
+    dialogue, drafts, everybody, found = await asyncio.gather(
+        dialogues.fetch(database, number),
+        turns.find(database, state="suggested", conversation_id=number, limit=1),
+        people.find(database),
+        tasks.find(database, conversation_id=number, status="open", limit=50),
+    )
+    known, is_vip = None, False
+    notes: list[Note] = []
+    others: Sequence[inbox.Conversation] = ()
+    if contact_id is not None:
+        known, is_vip, notes, others = await asyncio.gather(
+            profiles.fetch(database, contact_id),
+            directory.is_important(database, contact_id),
+            jottings.notes_of(database, contact_id),
+            inbox.of_contact(database, contact_id),
+        )
+    now = desk.clock()
     return {
         "conversation": conversation,
         "dialogue": dialogue,
+        "is_with_person": dialogue is not None and dialogue.is_with_person(now=now, pause=desk.limits.human_pause),
         "mode": desk.limits.mode_of(dialogue) if dialogue else "suggest",
         "modes": get_args(ReplyMode),
         "contact": known,
-        "is_vip": bool(known) and await directory.is_important(database, known.id) if known else False,
-        "notes": await jottings.notes_of(database, known.id) if known else [],
+        "is_vip": is_vip,
+        "notes": notes,
         "draft": drafts[0] if drafts else None,
         "people": everybody,
         "tasks": found,
-        "fields": wanted,
+        "fields": list(parsed_fields(desk.settings.profile_fields)),
         "mood": _sparkline(known.moods) if known else None,
         "others": [item for item in others if item.id != number],
-        "now": desk.clock(),
+        "now": now,
     }
 
 

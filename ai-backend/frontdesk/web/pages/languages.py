@@ -1,5 +1,6 @@
 """In which language somebody reads the pages, and which clock they go by."""
 
+import contextlib
 import io
 from functools import cache
 from gettext import GNUTranslations, NullTranslations
@@ -7,7 +8,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo, available_timezones
 
 from aiohttp import web
-from babel import Locale
+from babel import Locale, UnknownLocaleError
 from babel.core import negotiate_locale
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
@@ -41,8 +42,13 @@ def language_of(request: web.Request) -> str:
     return negotiate_locale([part for part in asked if part], list(LANGUAGES), sep="-") or SOURCE
 
 
-def locale_of(language: str) -> Locale:
-    """How a language writes dates and numbers."""
+def locale_of(request: web.Request, language: str) -> Locale:
+    """How a language writes dates and numbers, where the browser says it is read."""
+    for part in request.headers.get("Accept-Language", "").split(","):
+        tag = part.partition(";")[0].strip()
+        if tag.partition("-")[0] == language:
+            with contextlib.suppress(ValueError, UnknownLocaleError):
+                return Locale.parse(tag, sep="-")
     return Locale.parse(language)
 
 

@@ -44,7 +44,7 @@ class Reader:
     def __init__(self, request: web.Request) -> None:
         desk = request.app[DESK]
         self.language = language_of(request)
-        self.locale = locale_of(self.language)
+        self.locale = locale_of(request, self.language)
         self.zone: ZoneInfo = zone_of(request, desk.zone_of(None))
         self.theme = theme if (theme := request.cookies.get(THEME_COOKIE)) in THEMES else None
         self.caller: Caller | None = desk.gate.caller(request)

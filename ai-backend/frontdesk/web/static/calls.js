@@ -23,19 +23,28 @@ export async function call (method, address, body, headers = {}) {
   return answer
 }
 
+// Lines such as “2026-12-24: closed” as names and values.
+function pairs (text) {
+  return Object.fromEntries(text.split('\n').map((line) => line.trim()).filter(Boolean).map((line) => {
+    const [name, ...rest] = line.split(':')
+    return [name.trim(), rest.join(':').trim()]
+  }))
+}
+
 function bodyOf (element) {
   const fixed = element.dataset.body ? JSON.parse(element.dataset.body) : {}
   if (!(element instanceof HTMLFormElement)) return element.dataset.body ? fixed : undefined
   for (const field of element.elements) {
     if (!field.name || (field.type === 'radio' && !field.checked)) continue
     // What is known of somebody is only said again where it was changed.
-    if (field.dataset.within && field.value === field.defaultValue) continue
+    if (field.dataset.within && !('always' in field.dataset) && field.value === field.defaultValue) continue
     const kind = field.dataset.kind ?? field.type
     let value = field.value
     if (kind === 'checkbox') value = field.checked
     else if (kind === 'number') value = field.value === '' ? null : Number(field.value)
     else if (kind === 'json') value = JSON.parse(field.value)
     else if (kind === 'optional') value = field.value.trim() === '' ? null : field.value
+    else if (kind === 'pairs') value = pairs(field.value)
     else if (kind === 'list') value = field.value.split(',').map((part) => part.trim()).filter(Boolean)
     if (kind === 'choices') {
       fixed[field.name] ??= []

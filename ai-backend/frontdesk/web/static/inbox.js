@@ -17,6 +17,7 @@ const openId = () => thread()?.dataset.id
 function query () {
   const asked = new URLSearchParams(location.search)
   asked.delete('after')
+  asked.delete('message')
   return asked.toString()
 }
 
@@ -34,7 +35,7 @@ const fetchers = {
     if (!text) return
     const fresh = new DOMParser().parseFromString(text, 'text/html')
     if (fresh.querySelector('.thread')?.dataset.id !== openId()) return
-    for (const id of ['contact', 'draft']) await swap(document.getElementById(id), fresh.getElementById(id)?.innerHTML ?? '')
+    for (const id of ['contact', 'draft', 'answering']) await swap(document.getElementById(id), fresh.getElementById(id)?.innerHTML ?? '')
     await swap(chat.querySelector('.actions'), fresh.querySelector('.actions')?.innerHTML ?? '')
   }
 }
@@ -66,7 +67,7 @@ function isTyping (within) {
 async function refreshThread () {
   const part = document.getElementById('part')
   const id = openId()
-  if (!part || !id) return
+  if (!part || !id || 'anchored' in part.dataset) return
   const text = await get(`/inbox/${id}/entries?since=${encodeURIComponent(part.dataset.since)}`)
   if (text === undefined || openId() !== id) return
   const box = document.getElementById('entries')
@@ -158,15 +159,23 @@ const rows = () => [...list.querySelectorAll('.chat-row')]
 let current
 
 function mark () {
-  for (const row of rows()) row.toggleAttribute('aria-current', row.dataset.id === (openId() ?? current))
+  const message = new URLSearchParams(location.search).get('message') ?? ''
+  for (const row of rows()) {
+    const isOpen = row.dataset.id === (openId() ?? current)
+    row.toggleAttribute('aria-current', isOpen && (!row.dataset.message || row.dataset.message === message))
+  }
 }
+// What comes as one scrolls is told in the same way.
+document.addEventListener('htmx:after:swap', () => { tellTimes(); mark() })
 
 async function open (id, { push = true, message } = {}) {
-  const address = `/inbox/${id}${query() ? `?${query()}` : ''}`
+  const asked = new URLSearchParams(query())
+  if (message) asked.set('message', message)
+  const address = `/inbox/${id}${asked.size ? `?${asked}` : ''}`
   current = String(id)
   let text
   try {
-    text = await get(`/inbox/${id}/chat?${query()}`)
+    text = await get(`/inbox/${id}/chat?${asked}`)
   } catch { return location.assign(address) }
   if (text === undefined || current !== String(id)) return
   await swap(chat, text, 'innerHTML')
@@ -178,6 +187,7 @@ async function open (id, { push = true, message } = {}) {
 function arrived (message) {
   tellTimes(chat)
   mark()
+  restore()
   const box = document.getElementById('entries')
   if (box) box.scrollTop = box.scrollHeight
   const found = message && document.getElementById(`message-${message}`)
@@ -225,6 +235,7 @@ const deeds = {
   done: { body: { status: 'done' }, words: 'done' },
   archive: { body: { is_archived: true }, back: { is_archived: false }, words: 'archived', leaves: true },
   unread: { body: { is_read: false }, words: 'unread', leaves: true },
+  take: { body: { handed_over: true }, back: { handed_over: false }, words: 'taken' },
   block: { body: { is_blocked: true }, back: { is_blocked: false }, words: 'blocked', leaves: true }
 }
 
@@ -300,8 +311,20 @@ function grow (field) {
 document.addEventListener('input', (event) => {
   if (event.target.id !== 'reply-text') return
   grow(event.target)
-  sessionStorage.setItem(kept(openId()), event.target.value)
+  keep(event.target)
 })
+function keep (field) {
+  sessionStorage.setItem(kept(openId()), JSON.stringify({ text: field.value, turn: field.form.dataset.turn }))
+}
+function restore () {
+  const field = document.getElementById('reply-text')
+  const found = field && sessionStorage.getItem(kept(openId()))
+  if (!found) return
+  const { text, turn } = JSON.parse(found)
+  field.value = text
+  if (turn) field.form.dataset.turn = turn
+  grow(field)
+}
 
 document.addEventListener('submit', (event) => {
   if (event.target.dataset.reply) {
@@ -343,6 +366,7 @@ function takeDraft () {
   field.value = text
   field.form.dataset.turn = chat.querySelector('[data-draft="edit"]').dataset.turn
   grow(field)
+  keep(field)
   field.focus()
 }
 
@@ -411,6 +435,7 @@ const keys = {
   d: takeDraft,
   e: () => act('archive', chat.querySelector('[data-act="archive"]')?.dataset.value),
   u: () => act('unread'),
+  t: () => act('take', chat.querySelector('[data-act="take"]') ? undefined : 'false'),
   x: () => act('done'),
   g: () => (list.querySelector('.chat-row[aria-current]') ?? rows()[0])?.focus(),
   '/': () => document.querySelector('form.search input').focus(),
@@ -437,8 +462,6 @@ document.addEventListener('keydown', (event) => {
 
 if (openId()) {
   current = openId()
-  arrived()
-  const text = sessionStorage.getItem(kept(openId()))
-  if (text && document.getElementById('reply-text')) document.getElementById('reply-text').value = text
+  arrived(new URLSearchParams(location.search).get('message'))
 }
 mark()
