@@ -291,6 +291,11 @@ async def test_with_many_chats_and_long_names_everything_is_within_reach(
                 " && item.getBoundingClientRect().right > box.getBoundingClientRect().right + 1 && !item.closest('h2')).map(item => item.outerHTML.slice(0, 80))"
             )
             assert beyond == []
+            places = [
+                await page.locator(name).bounding_box() for name in (".chat-head", "#answering", "#entries", "#compose")
+            ]
+            ends = [place["y"] + place["height"] for place in places if place]
+            assert all(place and place["y"] >= end - 1 for place, end in zip(places[1:], ends, strict=False))
 
 
 async def test_a_message_that_was_found_is_jumped_to_however_old(desk: RunningDesk, browser: Browser) -> None:
