@@ -86,7 +86,7 @@ clean: down ## remove what can be made again; data under var/ stays
 	rm -rf $(VENV) $(NODE_MODULES) $(PAGE_MODULES) .mypy_cache .ruff_cache .hypothesis
 
 servers: browser
-	@scripts/system-packages.sh chromium-headless-shell:chromium-headless-shell mariadbd:mariadb-server /usr/lib/rabbitmq/bin/rabbitmq-server:rabbitmq-server faketime:faketime
+	@scripts/system-packages.sh chromium-headless-shell:chromium-headless-shell mariadbd:mariadb-server /usr/lib/rabbitmq/bin/rabbitmq-server:rabbitmq-server faketime:faketime firefox-esr:firefox-esr WebKitWebDriver:webkit2gtk-driver Xvfb:xvfb
 
 browser: $(NODE_MODULES)/.installed
 	@scripts/browser.sh
