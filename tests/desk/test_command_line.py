@@ -149,3 +149,25 @@ async def test_who_is_locked_out_comes_in_by_the_machine(shell: Shell) -> None:
         link = await shell.run("people", "invite", "Ada", "--role", "admin")
         assert re.fullmatch(r"http://127\.0\.0\.1:\d+/setup\?token=[\w-]{43}\n", link)
     assert (await shell.run("people", "list")).count("Ada") == 1
+
+
+async def test_one_odd_file_of_many_does_not_keep_the_others_out(shell: Shell) -> None:
+    """It is named at the end; a chat in which only the customer wrote is none."""
+    (shell.directory / "letter.txt").write_text("Dear all", encoding="utf-8")
+    (shell.directory / "alone.txt").write_text(
+        "16/01/2026, 14:00 - Noor Example: Do you have tandems?\n", encoding="utf-8"
+    )
+    told = await shell.run(
+        "import",
+        "letter.txt",
+        "WhatsApp Chat with Ada Example.txt",
+        "alone.txt",
+        "--me",
+        "Lale",
+        "--phone",
+        "+1 555 010 0111",
+        status=1,
+    )
+    assert "Left out: letter.txt: no line looks like a message" in told
+    assert "Stored: 3 messages." in told
+    assert "Stored: 1 messages." in told

@@ -45,7 +45,7 @@ async def import_chat(
     dates: DateOrder | None,
     with_model: bool,
     dry_run: bool,
-) -> None:
+) -> int:
     """Read chats that WhatsApp exported (FILES: .zip or .txt), judge every message, and say who waits and what for.
 
     On the phone: open the chat, ⋮ or its name, “Export chat”. What is imported twice is stored once.
@@ -59,15 +59,19 @@ async def import_chat(
     number = normalise_phone(phone, region=settings.default_region) if phone else None
     if phone and number is None:
         raise InvalidInputError(f"--phone: {phone} is no phone number; write it with + and the country's code")
-    chats = []
+    chats: list[tuple[Path, Chat]] = []
+    left_out: list[InvalidInputError] = []
     for path in files:
-        export = read_export(path, zone=calendar.zone, order=dates)
-        chats.append(
-            (
-                path,
-                who_is_who(export, me=[name for name in me if len(files) == 1 or name in export.senders], phone=number),
-            )
-        )
+        try:
+            export = read_export(path, zone=calendar.zone, order=dates)
+            is_alone = len(files) == 1 or len(export.senders) == 1
+            mine = [name for name in me if is_alone or name in export.senders]
+            chats.append((path, who_is_who(export, me=mine, phone=number)))
+        except InvalidInputError as error:
+            # One odd file of many does not keep the others out.
+            left_out.append(error)
+    if not chats:
+        raise left_out[0]
     async with (
         _assessor(settings, with_model=with_model) as assessor,
         _store(settings, is_wanted=not dry_run) as database,
@@ -81,6 +85,9 @@ async def import_chat(
             with click.progressbar(length=len(chat.export.messages), label=path.name) as bar:
                 report = await importer.read(chat, path, advance=bar.update)
             _tell(chat, report, calendar, now=now, is_stored=database is not None)
+    for problem in left_out:
+        click.echo(f"Left out: {problem.detail}", err=True)
+    return 1 if left_out else 0
 
 
 def _throwaway() -> dict[str, str]:

@@ -96,6 +96,9 @@ def who_is_who(export: Export, *, me: Sequence[str], phone: str | None = None) -
     mine = [" ".join(name.split()) for name in me]
     unknown = [name for name in mine if name not in names]
     listed = ", ".join(f"“{name}”" for name in names[:10])
+    if len(names) == 1 and unknown:
+        # Only the other side wrote.
+        return Chat(export=export, us=frozenset(), is_group=False, title=names[0], phone=phone)
     if unknown:
         raise InvalidInputError(f"nobody called “{unknown[0]}” wrote in {export.name}; there are {listed}")
     us = frozenset(mine)
