@@ -71,10 +71,10 @@ async def test_a_person_links_whatsapp_and_sees_what_arrives(store_url: str, tmp
             assert (stats["received"], stats["processed"]) == (4, 4)
             assert stats["by_priority"]["critical"] == 2
             assert sum(stats["by_agent"].values()) == 4
-            page = await _page(system)
+            page = await _page(system, "/?view=all")
             assert "Ada Example" in page
             assert "Suppliers" in page
-            assert "Connected" in page
+            assert "Connected" in await _page(system, "/connection")
 
             await system.stop_connector()
             await system.connection("AWAY")
@@ -87,8 +87,8 @@ async def test_a_person_links_whatsapp_and_sees_what_arrives(store_url: str, tmp
     await _check_rows(store_url)
 
 
-async def _page(system: System) -> str:
-    async with system.session.get(system.url + "/") as response:
+async def _page(system: System, path: str) -> str:
+    async with system.session.get(system.url + path) as response:
         assert response.status == 200
         return await response.text()
 
