@@ -32,7 +32,7 @@ async def test_a_person_links_whatsapp_and_sees_what_arrives(store_url: str, tmp
         system = System(tmp_path, phone, database_url=store_url, **changes)
         async with system.running():
             await system.connection("SCAN_QR_CODE")
-            assert "<svg" in await _page(system)
+            assert "<svg" in await _page(system, "/connection")
             await phone.scan()
             connector = await system.connection("WORKING")
             assert connector["me"] == "+15550100999"

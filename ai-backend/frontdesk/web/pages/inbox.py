@@ -77,21 +77,21 @@ async def one(request: web.Request) -> web.Response:
 async def rows(request: web.Request) -> web.Response:
     """``GET /inbox/list``: the rows of a view, or what a search finds."""
     request.app[DESK].gate.check(request, "read")
-    return html(await _list(request, Reader(request)))
+    return html(request, await _list(request, Reader(request)))
 
 
 async def sidebar(request: web.Request) -> web.Response:
     """``GET /inbox/views``: the views with their numbers."""
     request.app[DESK].gate.check(request, "read")
     reader = Reader(request)
-    return html(await _views(request, reader))
+    return html(request, await _views(request, reader))
 
 
 async def chat(request: web.Request) -> web.Response:
     """``GET /inbox/{id}/chat``: a chat with its contact."""
     request.app[DESK].gate.check(request, "read")
     reader = Reader(request)
-    return html(await _chat(request, reader, _number(request)))
+    return html(request, await _chat(request, reader, _number(request)))
 
 
 async def entries(request: web.Request) -> web.Response:

@@ -1,8 +1,9 @@
 """Pages as text: templates, with what all of them need."""
 
+import gzip
 import hashlib
 from datetime import datetime
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -35,6 +36,7 @@ SECURITY_HEADERS = {
 }
 THEME_COOKIE = "theme"
 THEMES = ("light", "dark")
+WORTH_PACKING = 1000
 A_YEAR = "public, max-age=31536000, immutable"
 
 
@@ -108,16 +110,23 @@ def rendered(request: web.Request, template: str, **values: Any) -> str:
     )
 
 
-def html(text: str, *, status: int = 200) -> web.Response:
-    """A page, or a part of one, as an answer. Long ones are compressed."""
-    response = web.Response(text=text, status=status, content_type="text/html", headers=SECURITY_HEADERS)
-    response.enable_compression()
-    return response
+def html(request: web.Request, text: str, *, status: int = 200) -> web.Response:
+    """A page, or a part of one, as an answer. What many ask for at once is compressed once."""
+    headers = {**SECURITY_HEADERS, "Vary": "Accept-Encoding"}
+    if "gzip" not in request.headers.get("Accept-Encoding", "") or len(text) < WORTH_PACKING:
+        return web.Response(text=text, status=status, content_type="text/html", headers=headers)
+    headers["Content-Encoding"] = "gzip"
+    return web.Response(body=_packed(text), status=status, content_type="text/html", charset="utf-8", headers=headers)
+
+
+@lru_cache(maxsize=64)
+def _packed(text: str) -> bytes:
+    return gzip.compress(text.encode(), compresslevel=4, mtime=0)
 
 
 def page(request: web.Request, template: str, *, status: int = 200, **values: Any) -> web.Response:
     """A template as an answer."""
-    return html(rendered(request, template, **values), status=status)
+    return html(request, rendered(request, template, **values), status=status)
 
 
 @cache
