@@ -57,6 +57,8 @@ async function place (address, target) {
   await swap(target, text)
   tellTimes(target)
   mark()
+  // Something new in the chat that is open is seen as it comes.
+  if (target === list && openId()) look()
 }
 
 function isTyping (within) {
@@ -116,7 +118,7 @@ function listen () {
     if (String(event.conversation_id) === openId()) {
       refresh('thread')
       if (!/^outbox/.test(event.type)) refresh('contact')
-      if (event.type === 'message.received') look()
+      if (event.type === 'message.received') lookedAt = undefined
     } else if (/^(contact|task)/.test(event.type)) refresh('contact')
     if (event.type === 'message.received' && !event.data.from_us) told(event)
   }
@@ -199,9 +201,12 @@ function arrived (message) {
 }
 
 // Somebody looks: what is there is read.
+let lookedAt
 function look () {
   const row = list.querySelector(`.chat-row[data-id="${openId()}"]`)
   if (document.hidden || thread()?.dataset.mayWrite !== 'true' || (row && !row.classList.contains('unread'))) return
+  if (!row && lookedAt === openId()) return
+  lookedAt = openId()
   row?.classList.remove('unread')
   row?.querySelector('.line .count')?.remove()
   call('PATCH', `/conversations/${openId()}`, { is_read: true }).catch(() => {})
