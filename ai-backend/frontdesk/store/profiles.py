@@ -85,6 +85,7 @@ async def learn(connection: AsyncConnection, learned: Sequence[Learned], *, now:
     )
     known = {(int(row.contact_id), str(row.field)): row for row in rows}
     new: dict[tuple[int, str], dict[str, Any]] = {}
+    changed: set[int] = set()
     for item in sorted(learned, key=lambda item: (item.contact_id, item.field, item.confidence)):
         key = item.contact_id, item.field
         row = known.get(key)
@@ -99,6 +100,8 @@ async def learn(connection: AsyncConnection, learned: Sequence[Learned], *, now:
             "confidence": item.confidence,
             "changed_at": now,
         }
+        if row is None or row.value != item.value:
+            changed.add(item.contact_id)
         if row is None:
             new[key] = {"contact_id": item.contact_id, "field": item.field, **values}
         else:
@@ -106,7 +109,7 @@ async def learn(connection: AsyncConnection, learned: Sequence[Learned], *, now:
             await connection.execute(update(table).where(*mine).values(**values))
     if new:
         await connection.execute(insert(table), list(new.values()))
-    await search.note_contacts(connection, {item.contact_id for item in learned})
+    await search.note_contacts(connection, changed)
 
 
 async def write(database: Database, contact_id: int, values: Mapping[str, str | None], *, now: datetime) -> None:
