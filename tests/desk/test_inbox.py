@@ -1,13 +1,20 @@
 """What people see of conversations: every view of them, what is searched, the thread, and what they keep there."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 from tests.support.desk import Reply, RunningDesk, webhook
 from tests.support.visitors import come_in
 
+from frontdesk.domain.contacts import Identity
+from frontdesk.domain.messages import IncomingMessage
 from frontdesk.domain.searching import words_of
 from frontdesk.store import erasure, search
+from frontdesk.store.database import Database
+from frontdesk.store.intake import Intake
+from frontdesk.store.tables import conversations
 
 ADA, BEN, CEM = "+15550100111", "+15550100112", "+15550100113"
 
@@ -18,6 +25,15 @@ async def ask(desk: RunningDesk, method: str, path: str, body: Any = None, **hea
     async with desk.session.request(method, desk.url + path, json=body, headers=token) as response:
         document = await response.json() if "json" in response.content_type else await response.text()
         return Reply(response.status, document, dict(response.headers))
+
+
+def incoming(message_id: str, *, phone: str, type: str) -> IncomingMessage:  # noqa: A002 (the field's name)
+    """A message of a chat."""
+    identity = Identity(kind="phone", value=phone)
+    return IncomingMessage(
+        account="main", message_id=message_id, sent_at=datetime.now(UTC), chat_name="Ada", text="hi", type=type,
+        identities=(identity,),
+    )  # fmt: skip
 
 
 async def seen(desk: RunningDesk, query: str) -> list[str]:
@@ -293,3 +309,23 @@ async def test_the_wait_of_an_archived_chat_is_still_shown(desk: RunningDesk) ->
     ids = await three_chats(desk)
     await ask(desk, "PATCH", f"/conversations/{ids['Ada']}", {"is_archived": True})
     assert "Ada" in await seen(desk, "")
+
+
+async def test_a_batch_counts_each_chats_own_and_takes_its_types_as_they_are(database: Database) -> None:
+    """Chats that get more than others in one transaction; and a type is a stranger's word, whatever it says."""
+    types = ["chat", "', unread = 99 -- %s \\", "ptt"]
+    batch = [
+        incoming(f"m{place}", phone=phone, type=types[place])
+        for place, phone in enumerate(("+15550100111", "+15550100111", "+15550100112"))
+    ]
+    ids = [item.conversation_id for item in await Intake(database).accept(batch, now=database.now())]
+    async with database.read() as connection:
+        rows = await connection.execute(select(conversations.c.id, conversations.c.unread, conversations.c.last_type))
+        found = {row.id: (row.unread, row.last_type) for row in rows}
+    assert found == {ids[0]: (2, types[1]), ids[2]: (1, "ptt")}
+    (again,) = await Intake(database).accept([incoming("m3", phone="+15550100112", type=types[1])], now=database.now())
+    async with database.read() as connection:
+        last = await connection.scalar(
+            select(conversations.c.last_type).where(conversations.c.id == again.conversation_id)
+        )
+    assert last == types[1]

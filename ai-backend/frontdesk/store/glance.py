@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, case, select, update
+from sqlalchemy import case, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from frontdesk.domain.analysis import Analysis
@@ -13,8 +13,6 @@ from frontdesk.store import events
 from frontdesk.store.database import Database
 from frontdesk.store.tables import conversations
 
-UNREAD_AT_MOST = 9999
-
 
 async def judged(connection: AsyncConnection, analyses: Mapping[int, Analysis]) -> None:
     """The latest message of conversations was judged so: a part of that transaction, which holds them."""
@@ -22,7 +20,7 @@ async def judged(connection: AsyncConnection, analyses: Mapping[int, Analysis]) 
         return
     columns = {"urgency": "urgency_score", "category": "category", "sentiment": "sentiment", "language": "language"}
     values = {
-        column: _each({id_: getattr(analysis, field) for id_, analysis in analyses.items()})
+        column: each({id_: getattr(analysis, field) for id_, analysis in analyses.items()})
         for column, field in columns.items()
     }
     table = conversations
@@ -33,7 +31,7 @@ async def routed(connection: AsyncConnection, agents: Mapping[int, str]) -> None
     """Agents answered the latest messages of conversations: a part of that transaction, which holds them."""
     if agents:
         table = conversations
-        await connection.execute(update(table).where(table.c.id.in_(sorted(agents))).values(agent=_each(agents)))
+        await connection.execute(update(table).where(table.c.id.in_(sorted(agents))).values(agent=each(agents)))
 
 
 async def read(connection: AsyncConnection, conversation_id: int) -> None:
@@ -86,6 +84,7 @@ async def mark(
     await database.write(work)
 
 
-def _each(values: Mapping[int, Any]) -> ColumnElement[Any]:
-    """Each conversation's own value, in one statement for all of them."""
-    return case(dict(sorted(values.items())), value=conversations.c.id)
+def each(values: Mapping[int, Any]) -> Any:
+    """Conversation → value, as what a column is set to in one statement for all of them."""
+    distinct = set(values.values())
+    return distinct.pop() if len(distinct) == 1 else case(dict(sorted(values.items())), value=conversations.c.id)

@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, case, insert, literal, select, update
+from sqlalchemy import ColumnElement, case, insert, literal_column, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from frontdesk.domain.messages import HistoryItem, IncomingMessage, history_digests
-from frontdesk.store import events, search, turns, waits
+from frontdesk.store import events, glance, search, turns, waits
 from frontdesk.store.accounts import id_of
 from frontdesk.store.contacts import find_contacts
 from frontdesk.store.conversations import IMPORTANT_LANE, ORDINARY_LANE, wake
@@ -270,14 +270,21 @@ async def _make_ready(connection: AsyncConnection, new: Sequence[_Fresh], now: d
         return
     # One statement, which locks in the one order.
     shown: dict[str, Any] = {
-        "unread": conversations.c.unread + _each({id_: len(items) for id_, items in arrived.items()}),
-        "last_type": _each({id_: items[-1].message.type for id_, items in arrived.items()}),
+        "unread": _more_unread({id_: len(items) for id_, items in arrived.items()}),
+        "last_type": glance.each({id_: items[-1].message.type for id_, items in arrived.items()}),
         "archived_at": None,
         "last_message_at": now,
     }
     await wake(connection, arrived, now=now, **shown)
     for id_, items in sorted(arrived.items()):
         await _follow(connection, id_, items)
+
+
+def _more_unread(numbers: Mapping[int, int]) -> ColumnElement[int]:
+    """So many more in each. The numbers are literals: as bound values MariaDB's driver turns them into text."""
+    table = conversations
+    literals: dict[int, ColumnElement[int]] = {id_: literal_column(str(n)) for id_, n in sorted(numbers.items())}
+    return table.c.unread + case(literals, value=table.c.id)
 
 
 async def _follow(connection: AsyncConnection, conversation_id: int, items: Sequence[_Fresh]) -> None:
@@ -305,14 +312,6 @@ async def _show_past(connection: AsyncConnection, past: Sequence[_Fresh], now: d
     for id_, (moment, type_) in sorted(latest.items()):
         of_earlier = table.c.id == id_, table.c.last_message_at <= moment
         await connection.execute(update(table).where(*of_earlier).values(last_message_at=moment, last_type=type_))
-
-
-def _each(values: Mapping[int, Any]) -> ColumnElement[Any]:
-    """Each conversation's own value. A literal where all are alike, as nearly always: as a bound value MariaDB's driver makes it text."""
-    distinct = set(values.values())
-    if len(distinct) == 1:
-        return literal(distinct.pop(), literal_execute=True)
-    return case(dict(sorted(values.items())), value=conversations.c.id)
 
 
 async def _lock_answered(connection: AsyncConnection, new: Sequence[_Fresh], arrived: Iterable[int]) -> None:
