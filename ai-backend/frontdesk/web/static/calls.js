@@ -66,6 +66,15 @@ function show (element, answer) {
   output.hidden = false
 }
 
+// Where somebody wanted to go before they had to log in: a page of ours, or the first one. Read as browsers read it, to whom
+// “/\\elsewhere” is another site.
+function asked () {
+  const next = new URLSearchParams(location.search).get('next') ?? '/'
+  if (!URL.canParse(next, location.origin)) return '/'
+  const there = new URL(next, location.origin)
+  return there.origin === location.origin ? there.href : '/'
+}
+
 async function carryOut (element) {
   const [method, address] = element.dataset.call.split(' ')
   const problem = element.querySelector('[data-problem]') ?? document.getElementById('problem')
@@ -77,8 +86,7 @@ async function carryOut (element) {
     const answer = await call(method, address, bodyOf(element))
     if (problem) problem.hidden = true
     if (element.dataset.then) {
-      const next = new URLSearchParams(location.search).get('next')
-      location.assign(next?.startsWith('/') && !next.startsWith('//') && element.dataset.then === '/' ? next : element.dataset.then)
+      location.assign(element.dataset.then === '/' ? asked() : element.dataset.then)
       return
     }
     show(element, answer)
