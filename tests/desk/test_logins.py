@@ -157,6 +157,19 @@ async def test_who_forgot_gets_a_link_from_an_admin(desk: RunningDesk) -> None:
     assert (await fresh.call("POST", "/people/1/invitation")).status == 403
 
 
+async def test_who_has_logged_out_is_told_nothing_more(desk: RunningDesk) -> None:
+    """A stream that was open goes on for nobody, however much happens."""
+    visitor = await come_in(desk)
+    async with desk.session.get(
+        f"{desk.url}/events", headers={"cookie": visitor.cookie, "accept": "text/event-stream"}
+    ) as stream:
+        await stream.content.readuntil(b"\n\n")
+        assert (await visitor.call("POST", "/logout")).status == 204
+        await desk.post(webhook())
+        told = await stream.content.read()
+    assert b"message.received" not in told
+
+
 async def test_links_and_logins_end_by_themselves(start_desk: DeskFactory) -> None:
     """A week for a link; a month without a sign of somebody for a login."""
     desk: RunningDesk = await start_desk()

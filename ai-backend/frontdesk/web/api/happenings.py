@@ -54,6 +54,9 @@ async def _stream(request: web.Request, desk: Desk, number: int, *, named: bool)
     with contextlib.suppress(ConnectionError):
         while not desk.feed.is_stopped:
             try:
+                # Who has logged out, or may look no more, is told no more: also while much happens.
+                if await desk.gate.recognise(request) is None:
+                    break
                 found = await desk.feed.after(number, limit=MAX_LIMIT)
             except UnavailableError:
                 # The reader comes back with the number of its last event.
@@ -67,9 +70,6 @@ async def _stream(request: web.Request, desk: Desk, number: int, *, named: bool)
                     await desk.feed.moved_beyond(number)
             except TimeoutError:
                 await response.write(b": still here\n\n")
-                # Who has logged out, or may look no more, is told no more.
-                if await desk.gate.recognise(request) is None:
-                    break
     return response
 
 
