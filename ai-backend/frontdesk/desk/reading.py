@@ -58,7 +58,7 @@ async def read_thread(
         )
         for key, (record, spent) in zip(keys, received, strict=True)
     ]  # fmt: skip
-    entries += [Entry(at=item.created_at, sent=item) for item in sent if item.state != "withdrawn"]
+    entries += [Entry(at=item.created_at, sent=item) for item in sent]
     entries.sort(key=_order)
     if since is not None:
         return Thread(entries=[entry for entry in entries if entry.at >= since], before=since)

@@ -52,8 +52,10 @@ async def received(
 
 
 async def sent(database: Database, conversation_id: int, *, before: datetime | None, limit: int) -> list[Outgoing]:
-    """The newest messages of ours in a conversation that were written before a moment, the newest first."""
-    wanted = outbox_rows.selected().where(outbox.c.conversation_id == conversation_id)
+    """The newest messages of ours in a conversation that were written before a moment, the newest first, but for withdrawn ones."""
+    wanted = outbox_rows.selected().where(
+        outbox.c.conversation_id == conversation_id, outbox.c.state != "withdrawn"
+    )  # fmt: skip
     if before is not None:
         wanted = wanted.where(outbox.c.created_at < before)
     async with database.read() as connection:
