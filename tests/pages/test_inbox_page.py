@@ -1,6 +1,7 @@
 """The inbox in a real browser: what people see, do and are told."""
 
 import re
+from urllib.parse import quote
 
 import pytest
 from playwright.async_api import Browser, Locator, Page, expect
@@ -348,3 +349,49 @@ async def test_what_is_not_there_is_said_in_words(desk: RunningDesk, browser: Br
             await expect(page.get_by_text("There is nothing at this address")).to_be_visible()
         await page.get_by_role("link", name="Back to the inbox").click()
         await expect(page.get_by_text("No messages yet.")).to_be_visible()
+
+
+async def test_a_colleagues_answer_takes_the_draft_from_everybody(desk: RunningDesk, browser: Browser) -> None:
+    """Else the next one sends a second answer."""
+    ids = await three_chats(desk)
+    mia, ben = await come_in(desk, "Mia"), await come_in(desk, "Ben", "agent")
+    async with looking(browser, desk, mia.cookie) as one, looking(browser, desk, ben.cookie) as other:
+        for page in (one, other):
+            await page.goto(f"/inbox/{ids['Ada']}")
+            await expect(page.locator("#draft .draft-text")).to_be_visible()
+        await one.get_by_label("Your answer").fill("It is 49.")
+        await one.keyboard.press("Control+Enter")
+        await expect(other.locator("#draft .draft-text")).to_have_count(0)
+
+
+async def test_words_outlive_the_draft_that_they_were_made_of(desk: RunningDesk, browser: Browser) -> None:
+    """Something new came while it was edited: that is said once, and what was written can still be sent."""
+    visitor = await come_in(desk)
+    ids = await three_chats(desk)
+    async with looking(browser, desk, visitor.cookie) as page:
+        await page.goto(f"/inbox/{ids['Ada']}")
+        await page.locator("body").press("d")
+        await page.get_by_label("Your answer").fill("It is 49, and takes an hour.")
+        await desk.post(webhook("And for two bicycles?", chat_name="Ada", phone_number=ADA))
+        await expect(page.locator(".entry.theirs .text").last).to_have_text("And for two bicycles?")
+        await page.get_by_role("button", name="Send", exact=True).click()
+        await expect(page.locator("#problem")).to_contain_text("this turn is superseded already")
+        await expect(page.get_by_label("Your answer")).to_have_value("It is 49, and takes an hour.")
+        await page.get_by_role("button", name="Send", exact=True).click()
+        await expect(page.locator(".entry.ours .text")).to_have_text("It is 49, and takes an hour.")
+
+
+@pytest.mark.parametrize(
+    "next_", ["//evil.example/x", "/\\evil.example", "https://evil.example", "http://[", "/settings/you"]
+)
+async def test_logging_in_leads_to_pages_of_ours_only(desk: RunningDesk, browser: Browser, next_: str) -> None:
+    """A link to the desk that somebody else made must not end elsewhere."""
+    await come_in(desk, "Mia")
+    async with looking(browser, desk) as page:
+        await page.goto(f"/login?next={quote(next_, safe='')}")
+        await page.get_by_label("Name or e-mail address").fill("Mia")
+        await page.get_by_label("Password").fill(PASSWORD)
+        await page.get_by_role("button", name="Log in").click()
+        await page.wait_for_url(lambda url: "/login" not in url)
+        assert page.url in {f"{desk.url}/", f"{desk.url}/settings/you"}
+        assert page.url.endswith("/settings/you") == (next_ == "/settings/you")

@@ -117,7 +117,8 @@ function listen () {
     if (OF_LISTS.test(event.type)) refresh('list', 'views')
     if (String(event.conversation_id) === openId()) {
       refresh('thread')
-      if (!/^outbox/.test(event.type)) refresh('contact')
+      // Also where a colleague wrote: their answer is in place of the draft.
+      refresh('contact')
       if (event.type === 'message.received') lookedAt = undefined
     } else if (/^(contact|task)/.test(event.type)) refresh('contact')
     if (event.type === 'message.received' && !event.data.from_us) told(event)
@@ -303,6 +304,9 @@ async function reply (form) {
     bubble.remove()
     field.value = text
     grow(field)
+    // The draft was overtaken: what is written here can be sent as one's own words, by who has read what came.
+    if (error.status === 409) delete form.dataset.turn
+    keep(field)
     problem(error)
   }
 }
