@@ -4,17 +4,19 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
 from tests.support.desk import Reply, RunningDesk, webhook
 from tests.support.visitors import come_in
 
+from frontdesk.desk.reading import read_thread
 from frontdesk.domain.contacts import Identity
 from frontdesk.domain.messages import IncomingMessage
 from frontdesk.domain.searching import words_of
 from frontdesk.store import erasure, search
 from frontdesk.store.database import Database
 from frontdesk.store.intake import Intake
-from frontdesk.store.tables import conversations
+from frontdesk.store.tables import conversations, outbox
 
 ADA, BEN, CEM = "+15550100111", "+15550100112", "+15550100113"
 
@@ -329,3 +331,21 @@ async def test_a_batch_counts_each_chats_own_and_takes_its_types_as_they_are(dat
             select(conversations.c.last_type).where(conversations.c.id == again.conversation_id)
         )
     assert last == types[1]
+
+
+async def test_withdrawn_answers_do_not_hide_what_lies_before_them(desk: RunningDesk) -> None:
+    """They are not shown, and count for nothing where a page ends."""
+    number = (await three_chats(desk))["Ada"]
+    for count in range(6):
+        await ask(desk, "POST", f"/conversations/{number}/messages", {"text": f"answer {count}"})
+    database = desk.backend.desk.database
+
+    async def work(connection: AsyncConnection) -> None:
+        await connection.execute(
+            update(outbox).where(outbox.c.content.in_(("answer 3", "answer 4", "answer 5"))).values(state="withdrawn")
+        )
+
+    await database.write(work)
+    latest = await read_thread(database, number, limit=2)
+    assert [entry.sent and entry.sent.text for entry in latest.entries] == ["answer 1", "answer 2"]
+    assert latest.before is not None

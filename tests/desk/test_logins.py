@@ -7,7 +7,9 @@ from tests.support.desk import DeskFactory, Reply, RunningDesk, webhook
 from tests.support.visitors import PASSWORD, come_in, follow, link_for, seen
 
 from frontdesk.domain.access import INVITATION_LASTS, LOGIN_LASTS, digest_of
+from frontdesk.domain.errors import TooManyError
 from frontdesk.store import access
+from frontdesk.web.passwords import Passwords
 
 
 async def test_the_first_link_makes_the_admin_and_is_void_then(desk: RunningDesk) -> None:
@@ -72,6 +74,21 @@ async def test_guessing_is_slowed_down_and_ends(desk: RunningDesk) -> None:
     assert 0 < int(reply.headers["Retry-After"]) <= 600
     # Somebody else is not kept out by it, and nobody learns who there is.
     assert (await _log_in(desk, "Nobody", "wrong")).document["detail"] == "name or password is wrong"
+
+
+def test_guessing_from_many_places_is_slowed_down_for_a_name_and_not_for_links() -> None:
+    """A name can be attacked from everywhere; a link of 256 bits cannot, and its owner must come in."""
+    passwords = Passwords()
+    for place in range(40):
+        passwords.note_failure("Ada", f"192.0.2.{place}")
+        passwords.note_failure("", f"192.0.2.{place}")
+    with pytest.raises(TooManyError):
+        passwords.check_attempt("ada ", "198.51.100.1")
+    passwords.check_attempt("", "198.51.100.1")
+    for _ in range(8):
+        passwords.note_failure("", "198.51.100.1")
+    with pytest.raises(TooManyError):
+        passwords.check_attempt("", "198.51.100.1")
 
 
 async def test_another_site_cannot_log_somebody_in(desk: RunningDesk) -> None:

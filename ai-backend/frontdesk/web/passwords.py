@@ -60,7 +60,9 @@ class Passwords:
 
     def _counted(self, name: str, address: str) -> tuple[tuple[Any, ...], ...]:
         who = name.strip().casefold()
-        return (PER_NAME_AND_ADDRESS, who, address), (PER_NAME, who), (PER_ADDRESS, address)
+        here = (PER_NAME_AND_ADDRESS, who, address), (PER_ADDRESS, address)
+        # A link has no name: strangers who guess at links elsewhere must not keep out who has one.
+        return (*here, (PER_NAME, who)) if who else here
 
     def _verified(self, kept: str, password: str) -> bool:
         try:
