@@ -22,6 +22,7 @@ CLOSED = (
     "/inbox/list",
     "/inbox/views",
     "/inbox/1/chat",
+    "/inbox/1/beside",
     "/connection/state",
     "/search",
     "/connector/settings",

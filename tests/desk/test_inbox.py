@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
+from tests.support.chats import ADA, BEN, CEM, three_chats
 from tests.support.desk import Reply, RunningDesk, webhook
 from tests.support.visitors import come_in
 
@@ -17,8 +18,6 @@ from frontdesk.store import erasure, search
 from frontdesk.store.database import Database
 from frontdesk.store.intake import Intake
 from frontdesk.store.tables import conversations, outbox
-
-ADA, BEN, CEM = "+15550100111", "+15550100112", "+15550100113"
 
 
 async def ask(desk: RunningDesk, method: str, path: str, body: Any = None, **headers: str) -> Reply:
@@ -43,18 +42,6 @@ async def seen(desk: RunningDesk, query: str) -> list[str]:
     reply = await desk.get(f"/conversations?{query}")
     assert reply.status == 200, reply.document
     return [item["title"] for item in reply.document["conversations"]]
-
-
-async def three_chats(desk: RunningDesk) -> dict[str, int]:
-    """Ada asks, Ben thanks, Cem's pipe has burst; title → conversation."""
-    ids: dict[str, int] = {}
-    for title, phone, text in (
-        ("Ada", ADA, "Good morning, how much is a full service?"),
-        ("Ben", BEN, "ok"),
-        ("Cem", CEM, "URGENT: the water pipe burst, the shop is flooding, help now!!"),
-    ):
-        ids[title] = (await desk.post(webhook(text, chat_name=title, phone_number=phone))).document["conversation_id"]
-    return ids
 
 
 async def test_each_view_shows_what_it_says(desk: RunningDesk) -> None:

@@ -9,8 +9,8 @@ from babel.messages.catalog import Catalog
 from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import read_po
 from playwright.async_api import Browser, expect
-from tests.pages.test_inbox_page import three_chats
 from tests.support.browser import looking, violations
+from tests.support.chats import three_chats
 from tests.support.desk import RunningDesk, webhook
 from tests.support.proxy import Proxy
 from tests.support.visitors import come_in, link_for

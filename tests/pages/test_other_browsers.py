@@ -5,7 +5,7 @@ from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
 import pytest
-from tests.pages.test_inbox_page import ADA, CEM
+from tests.support.chats import ADA, CEM
 from tests.support.desk import RunningDesk, webhook
 from tests.support.other_browsers import OtherBrowser, firefox, webkit
 from tests.support.visitors import PASSWORD, link_for

@@ -18,16 +18,7 @@ async def link_for(database: Database, name: str | None = None, role: Role = "ag
     """The path of a one-time link: the first admin's without a name, else that of somebody new."""
     person_id = None
     if name is not None:
-        values: dict[str, Any] = {
-            "name": name,
-            "email": None,
-            "phone": None,
-            "is_available": True,
-            "alerts": [],
-            "quiet": None,
-            "role": role,
-        }
-        person_id = (await people.create(database, values, now=database.now())).id
+        person_id = (await people.create(database, {"name": name, "role": role}, now=database.now())).id
     secret = new_secret()
     await access.invite(database, digest_of(secret), person_id=person_id, now=database.now())
     return f"/setup?token={secret}"

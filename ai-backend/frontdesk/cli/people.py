@@ -61,16 +61,9 @@ async def list_() -> None:
 async def add(name: str, **given: Any) -> None:
     """Add NAME."""
     settings = load_settings()
-    values: dict[str, Any] = {
-        "name": name,
-        "email": None,
-        "phone": None,
-        "is_available": True,
-        "alerts": [],
-        "quiet": None,
-    }
+    values = {"name": name} | _values(given, settings.default_region)
     async with opened(settings) as database:
-        made = await people_store.create(database, values | _values(given, settings.default_region), now=database.now())
+        made = await people_store.create(database, values, now=database.now())
     click.echo(f"{made.name} answers now.")
 
 
@@ -106,8 +99,7 @@ async def invite(name: str, *, role: Role | None) -> None:
     async with opened(settings) as database:
         found = next((item for item in await people_store.find(database) if _is_called(item, name)), None)
         if found is None:
-            blank: dict[str, Any] = {"email": None, "phone": None, "is_available": True, "alerts": [], "quiet": None}
-            found = await people_store.create(database, {"name": name, **blank}, now=database.now())
+            found = await people_store.create(database, {"name": name}, now=database.now())
         if role is not None:
             await people_store.change(database, found.id, {"role": role})
         await access.invite(database, digest_of(secret), person_id=found.id, now=database.now())

@@ -13,7 +13,7 @@ from frontdesk.domain.people import Person
 from frontdesk.store import events
 from frontdesk.store.access_tables import api_tokens, invitations, logins
 from frontdesk.store.database import Database, inserted_id
-from frontdesk.store.people import key_of, person_of
+from frontdesk.store.people import key_of, new_person, person_of
 from frontdesk.store.reply_tables import people
 
 NOTED_AFTER = timedelta(minutes=10)
@@ -209,7 +209,7 @@ async def _first_admin(connection: AsyncConnection, name: str, now: datetime) ->
     if known is not None:
         await connection.execute(update(people).where(people.c.id == known).values(role="admin"))
         return int(known)
-    values = {"name": name, "name_key": key_of(name), "is_available": True, "alerts": "", "role": "admin"}
+    values = new_person({"name": name, "role": "admin"})
     return inserted_id(await connection.execute(insert(people).values(**values, created_at=now)))
 
 

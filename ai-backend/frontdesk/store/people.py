@@ -28,7 +28,7 @@ async def fetch(database: Database, person_id: int) -> Person | None:
 
 
 async def create(database: Database, values: Mapping[str, Any], *, now: datetime) -> Person:
-    """Add somebody. ``values``: name, email, phone, is_available, alerts, quiet.
+    """Add somebody. ``values``: name, and what is known of email, phone, is_available, alerts, quiet, role.
 
     Raises:
         InvalidInputError: somebody has that name.
@@ -36,7 +36,7 @@ async def create(database: Database, values: Mapping[str, Any], *, now: datetime
 
     async def work(connection: AsyncConnection) -> int:
         await _check_name(connection, values["name"], but=None)
-        return inserted_id(await connection.execute(insert(people).values(**_stored(values), created_at=now)))
+        return inserted_id(await connection.execute(insert(people).values(**new_person(values), created_at=now)))
 
     return await _known(database, await database.write(work))
 
@@ -106,6 +106,11 @@ async def _known(database: Database, person_id: int) -> Person:
 def key_of(name: str) -> str:
     """What makes two names the same."""
     return " ".join(name.casefold().split())
+
+
+def new_person(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The row of somebody who is added: what is not said is nothing, and conversations are assigned to them."""
+    return _stored({"is_available": True, "alerts": ()} | dict(values))
 
 
 def _stored(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -141,6 +141,7 @@ ROUTES = (
     web.get("/inbox/views", inbox.sidebar),
     web.get(r"/inbox/{id:\d{1,20}}", inbox.one),
     web.get(r"/inbox/{id:\d{1,20}}/chat", inbox.chat),
+    web.get(r"/inbox/{id:\d{1,20}}/beside", inbox.beside),
     web.get(r"/inbox/{id:\d{1,20}}/entries", inbox.entries),
     web.get("/connection", connection.show),
     web.get("/connection/state", connection.state),

@@ -107,6 +107,14 @@ async def entries(request: web.Request) -> web.Response:
     return page(request, "inbox/entries.html", reader=reader, number=number, **_told(reader, thread))
 
 
+async def beside(request: web.Request) -> web.Response:
+    """``GET /inbox/{id}/beside``: what stands around the messages of a chat, without them."""
+    desk = request.app[DESK]
+    desk.gate.check(request, "read")
+    conversation = await _known(desk, _number(request))
+    return page(request, "inbox/beside.html", **await _contact(desk, conversation))
+
+
 async def _whole(request: web.Request, number: int | None) -> web.Response:
     reader = Reader(request)
     values: dict[str, Any] = {

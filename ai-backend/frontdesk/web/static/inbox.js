@@ -1,104 +1,12 @@
 // The inbox goes on by itself: events tell what happened, and the parts that show it are fetched again and put in place.
 // What people do here are calls to the API; the events that follow bring the result, also to everybody else who looks.
 import { call } from './calls.js'
-import { preference, say, tellTimes, words } from './page.js'
+import { preference, problem, say, tellTimes, words } from './page.js'
+import { chat, desk, get, list, openId, query, refresh, swap, thread, views } from './parts.js'
+import { restore, takeDraft } from './reply.js'
 
-const desk = document.getElementById('desk')
-const list = document.getElementById('list')
-const chat = document.getElementById('chat')
-const views = document.getElementById('views')
 const stale = document.getElementById('stale')
 const title = document.title
-const thread = () => chat.querySelector('.thread')
-const openId = () => thread()?.dataset.id
-
-// --- fetching parts again
-
-function query () {
-  const asked = new URLSearchParams(location.search)
-  asked.delete('after')
-  asked.delete('message')
-  return asked.toString()
-}
-
-const fetchers = {
-  list: () => place(`/inbox/list?${query()}`, list),
-  views: async () => {
-    await place(`/inbox/views?${query()}`, views)
-    document.getElementById('narrow-views').innerHTML = views.innerHTML
-    tellWaiting()
-  },
-  thread: () => refreshThread(),
-  contact: async () => {
-    if (!openId() || isTyping(document.getElementById('contact'))) return
-    const text = await get(`/inbox/${openId()}/chat?${query()}`)
-    if (!text) return
-    const fresh = new DOMParser().parseFromString(text, 'text/html')
-    if (fresh.querySelector('.thread')?.dataset.id !== openId()) return
-    for (const id of ['contact', 'draft', 'answering']) await swap(document.getElementById(id), fresh.getElementById(id)?.innerHTML ?? '')
-    await swap(chat.querySelector('.actions'), fresh.querySelector('.actions')?.innerHTML ?? '')
-  }
-}
-
-async function get (address) {
-  const response = await fetch(address, { headers: { accept: 'text/html' } })
-  if (response.status === 401) return location.reload()
-  if (!response.ok) throw new Error(String(response.status))
-  return response.text()
-}
-
-async function swap (target, html, how = 'innerMorph') {
-  if (target) await htmx.swap({ target, sourceElement: target, text: html, swap: how })
-}
-
-async function place (address, target) {
-  const text = await get(address)
-  if (text === undefined) return
-  await swap(target, text)
-  tellTimes(target)
-  mark()
-  // Something new in the chat that is open is seen as it comes.
-  if (target === list && openId()) look()
-}
-
-function isTyping (within) {
-  const field = document.activeElement
-  return within?.contains(field) && /^(INPUT|TEXTAREA|SELECT)$/.test(field.tagName) && field.type !== 'checkbox'
-}
-
-async function refreshThread () {
-  const part = document.getElementById('part')
-  const id = openId()
-  if (!part || !id || 'anchored' in part.dataset) return
-  const text = await get(`/inbox/${id}/entries?since=${encodeURIComponent(part.dataset.since)}`)
-  if (text === undefined || openId() !== id) return
-  const box = document.getElementById('entries')
-  const isAtEnd = box.scrollHeight - box.scrollTop - box.clientHeight < 120
-  const earlier = part.querySelector('[data-earlier]')?.outerHTML ?? ''
-  if (isTyping(part)) return
-  await swap(part, earlier + text.replace(/<div class="earlier"[^]*?<\/div>/, ''))
-  tellTimes(part)
-  if (isAtEnd) box.scrollTop = box.scrollHeight
-}
-
-// One request of a kind at a time, and one more where something happened meanwhile.
-const wanted = new Map()
-export async function refresh (...kinds) {
-  for (const kind of kinds) {
-    if (wanted.has(kind)) { wanted.set(kind, true); continue }
-    wanted.set(kind, false)
-    run(kind)
-  }
-}
-async function run (kind) {
-  try {
-    await fetchers[kind]()
-  } catch { /* the stream tells when the desk is away */ }
-  await new Promise((resolve) => setTimeout(resolve, document.hidden ? 3000 : 250))
-  const again = wanted.get(kind)
-  wanted.delete(kind)
-  if (again) refresh(kind)
-}
 
 // --- live
 
@@ -168,6 +76,12 @@ function mark () {
     row.toggleAttribute('aria-current', isOpen && (!row.dataset.message || row.dataset.message === message))
   }
 }
+document.addEventListener('placed', (event) => {
+  mark()
+  tellWaiting()
+  // Something new in the chat that is open is seen as it comes.
+  if (event.target === list && openId()) look()
+})
 // What comes as one scrolls is told in the same way.
 document.addEventListener('htmx:after:swap', () => { tellTimes(); mark() })
 
@@ -270,78 +184,6 @@ async function act (name, value) {
   refresh('list', 'views', 'contact')
 }
 
-function problem (error) {
-  const place = document.getElementById('problem')
-  place.textContent = error.message
-  place.hidden = false
-}
-
-// A reply has a key of its own: sent twice it is the same message.
-async function reply (form) {
-  const field = form.elements.text
-  const text = field.value
-  if (!text.trim()) return
-  const id = form.dataset.reply
-  const turn = form.dataset.turn
-  form.dataset.key ??= crypto.randomUUID?.() ?? String(Math.random()).slice(2)
-  const bubble = document.createElement('div')
-  bubble.className = 'entry ours going'
-  bubble.innerHTML = '<div class="bubble"><p class="text" dir="auto"></p><p class="foot">🕓</p></div>'
-  bubble.querySelector('.text').textContent = text
-  document.getElementById('part').append(bubble)
-  const box = document.getElementById('entries')
-  box.scrollTop = box.scrollHeight
-  field.value = ''
-  grow(field)
-  try {
-    if (turn) await call('POST', `/turns/${turn}/accept`, { text })
-    else await call('POST', `/conversations/${id}/messages`, { text }, { 'idempotency-key': form.dataset.key })
-    delete form.dataset.key
-    delete form.dataset.turn
-    forgetDraft(id)
-    refresh('thread', 'contact', 'list', 'views')
-  } catch (error) {
-    bubble.remove()
-    field.value = text
-    grow(field)
-    // The draft was overtaken: what is written here can be sent as one's own words, by who has read what came.
-    if (error.status === 409) delete form.dataset.turn
-    keep(field)
-    problem(error)
-  }
-}
-
-// What is being written outlives a reload.
-const kept = (id) => `frontdesk.reply.${id}`
-const forgetDraft = (id) => sessionStorage.removeItem(kept(id))
-function grow (field) {
-  field.rows = Math.min(12, Math.max(2, field.value.split('\n').length))
-}
-document.addEventListener('input', (event) => {
-  if (event.target.id !== 'reply-text') return
-  grow(event.target)
-  keep(event.target)
-})
-function keep (field) {
-  sessionStorage.setItem(kept(openId()), JSON.stringify({ text: field.value, turn: field.form.dataset.turn }))
-}
-function restore () {
-  const field = document.getElementById('reply-text')
-  const found = field && sessionStorage.getItem(kept(openId()))
-  if (!found) return
-  const { text, turn } = JSON.parse(found)
-  field.value = text
-  if (turn) field.form.dataset.turn = turn
-  grow(field)
-}
-
-document.addEventListener('submit', (event) => {
-  if (event.target.dataset.reply) {
-    event.preventDefault()
-    reply(event.target)
-  }
-})
-
 document.addEventListener('click', async (event) => {
   const button = event.target.closest('button')
   if (!button) return
@@ -368,27 +210,8 @@ document.addEventListener('click', async (event) => {
   }
 })
 
-function takeDraft () {
-  const text = chat.querySelector('.draft-text')?.textContent
-  const field = document.getElementById('reply-text')
-  if (!text || !field) return
-  field.value = text
-  field.form.dataset.turn = chat.querySelector('[data-draft="edit"]').dataset.turn
-  grow(field)
-  keep(field)
-  field.focus()
-}
-
 document.addEventListener('change', (event) => {
   const field = event.target
-  if ('canned' in field.dataset && field.value) {
-    const { customer, business, me } = field.dataset
-    const into = document.getElementById('reply-text')
-    into.value += field.value.replaceAll('{name}', customer).replaceAll('{business}', business).replaceAll('{me}', me)
-    field.value = ''
-    grow(into)
-    into.focus()
-  }
   if (field.closest('[data-narrowing]')) {
     const asked = new URLSearchParams(new FormData(field.closest('form')))
     for (const [name, value] of [...asked]) if (!value) asked.delete(name)

@@ -49,8 +49,16 @@ export function words () {
   return document.getElementById('words')?.dataset ?? {}
 }
 
-const problem = document.getElementById('problem')
-if (problem) problem.addEventListener('click', () => { problem.hidden = true })
+const problemPlace = document.getElementById('problem')
+problemPlace?.addEventListener('click', () => { problemPlace.hidden = true })
+
+/**
+ * Say what went wrong, until it is clicked away.
+ */
+export function problem (error) {
+  problemPlace.textContent = error.message
+  problemPlace.hidden = false
+}
 
 // Fields that change one thing at once: data-change="PATCH /address", data-field="name".
 document.addEventListener('change', async (event) => {
@@ -67,8 +75,7 @@ document.addEventListener('change', async (event) => {
     field.dispatchEvent(new CustomEvent('called', { bubbles: true }))
   } catch (error) {
     if (field.type === 'checkbox') field.checked = !field.checked
-    problem.textContent = error.message
-    problem.hidden = false
+    problem(error)
   }
 })
 
