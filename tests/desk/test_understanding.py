@@ -5,7 +5,7 @@ import io
 import math
 import struct
 import wave
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +20,13 @@ from tests.support.desk import DeskFactory, RunningDesk, webhook
 from tests.support.openai_server import FakeOpenAI
 from tests.support.s3 import ACCESS_KEY, BUCKET, REGION, SECRET_KEY, FakeS3
 
+from frontdesk.domain.changes import Attachment
 from frontdesk.domain.errors import StorageFullError
 from frontdesk.domain.ports import FilePlace
 from frontdesk.media.places import Bucket, Directory
+from frontdesk.store import changes
+from frontdesk.store.changes import Key
+from frontdesk.store.database import Database
 from frontdesk.understanding.documents import DocumentError, text_of
 from frontdesk.understanding.sound import SoundError, as_wav
 
@@ -128,6 +132,29 @@ async def test_a_file_that_comes_before_its_message_is_known_when_the_message_co
     shown = (await desk.get(f"/messages/{result['database_id']}")).document
     assert shown["media"]["understood"]["status"] == "completed"
     assert openai.paths()[0] == "/audio/transcriptions"
+
+
+async def test_a_file_that_comes_while_its_message_is_looked_at_is_heard(
+    start_desk: DeskFactory, openai: FakeOpenAI, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After the message was read from the store, and before anybody looks whether its file is there."""
+    desk: RunningDesk = await start_desk(**DECISIONS, openai_base_url=openai.base_url)
+    body = webhook("", media=VOICE, message_type="ptt")
+    look, brought = changes.attachments_of, list[int]()
+
+    async def bring_and_look(database: Database, keys: Iterable[Key]) -> dict[Key, Attachment]:
+        if not brought:
+            brought.append(0)
+            brought[0] = await bring(desk, body["message_id"], tone())
+        return await look(database, keys)
+
+    monkeypatch.setattr(changes, "attachments_of", bring_and_look)
+    result = (await desk.post(body)).document
+    assert brought == [201]
+    judged = [sent for path, sent, _ in openai.calls if path == "/decisions"]
+    assert ["Please call me back tomorrow." in sent["input"][1]["content"] for sent in judged] == [True]
+    shown = (await desk.get(f"/messages/{result['database_id']}")).document
+    assert shown["media"]["understood"]["status"] == "completed"
 
 
 async def test_a_message_waits_so_long_and_is_judged_again_when_the_transcript_comes(

@@ -6,6 +6,7 @@ What is not known in time is made up for later, and the message is judged again 
 import asyncio
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from typing import Literal
 
 import structlog
 
@@ -16,7 +17,7 @@ from frontdesk.domain.understanding import Understood, kind_of_media
 from frontdesk.domain.usage import Usage
 from frontdesk.media.files import MediaFiles
 from frontdesk.pipeline.pauses import Patience
-from frontdesk.store import changes, understandings
+from frontdesk.store import changes, messages, understandings
 from frontdesk.store.database import Database
 from frontdesk.store.understandings import ToUnderstand
 from frontdesk.understanding.understander import CannotUnderstandError, Understander
@@ -52,9 +53,16 @@ class Hearer:
     async def hear(self, record: Record) -> Record | datetime:
         """The message with what its file says, as far as that is known in time; or when to look again."""
         until, now = record.created_at + self._timeout, self._clock()
+        if record.understood is None and now < until and self._may_say_something(record):
+            whereabouts = await self._file_of(record)
+            if whereabouts == "coming":
+                return min(until, now + LOOKED_AGAIN)
+            if whereabouts == "here":
+                # It came after the message was read from the store.
+                record = await messages.fetch(self._database, record.id) or record
         understood = record.understood
         if understood is None:
-            return min(until, now + LOOKED_AGAIN) if now < until and await self._is_coming(record) else record
+            return record
         if understood.status in {"completed", "failed"} or now >= until:
             return record
         lease = until - now
@@ -78,16 +86,20 @@ class Hearer:
         await self._understand(file, "", timeout_s=LATE_S, is_waited_for=False)
         return True
 
-    async def _is_coming(self, record: Record) -> bool:
-        """Whether the file of a message may still come, and says something."""
+    def _may_say_something(self, record: Record) -> bool:
         media = record.message.media
-        if media is None or media.status != "pending" or not self._understander.understands(kind_of_media(media.kind)):
-            return False
+        return (
+            media is not None
+            and media.status == "pending"
+            and self._understander.understands(kind_of_media(media.kind))
+        )
+
+    async def _file_of(self, record: Record) -> Literal["coming", "here", "never"]:
         key = (record.account_id, record.message.message_id)
         if await changes.attachments_of(self._database, [key]):
-            return False
+            return "here"
         told = (await changes.of_messages(self._database, [key])).get(key, [])
-        return not any(change.kind == "media" for change in told)
+        return "never" if any(change.kind == "media" for change in told) else "coming"
 
     async def _content(self, file: ToUnderstand) -> bytes:
         content = await self._media.read(file.sha256)
