@@ -137,6 +137,25 @@ async def test_a_person_merges_contacts_and_takes_it_back(desk: RunningDesk) -> 
     assert (await call(desk, "POST", f"/contacts/{first}/unmerge", merge_id=77)).status == 404
 
 
+async def test_a_person_says_where_somebody_is_reached(desk: RunningDesk) -> None:
+    """What is no number, or somebody else's, is refused; unless the two are one."""
+    ada = await contact_id(desk, text="Hello", phone_number=None, sender_id="export:Ada", sender_name="Ada")
+    ben = await contact_id(desk, text="Hello", phone_number="+15550100222", sender_name="Ben")
+    path = f"/contacts/{ada}/numbers"
+    wrong = await call(desk, "POST", path, phone="nine")
+    assert (wrong.status, wrong.document["errors"][0]["pointer"]) == (422, "/phone")
+    assert (await call(desk, "POST", "/contacts/999/numbers", phone="+15550100111")).status == 404
+    for _ in range(2):
+        added = await call(desk, "POST", path, phone="+1 555 010-0111")
+        assert {"kind": "phone", "value": "+15550100111"} in added.document["identities"]
+    assert await contact_id(desk, text="It is me") == ada
+    taken = await call(desk, "POST", path, phone="+15550100222")
+    assert (taken.status, f"Ben (contact {ben})" in taken.document["detail"]) == (409, True)
+    merged = await call(desk, "POST", path, phone="+15550100222", merges=True)
+    assert [item["contact_id"] for item in merged.document["merges"]] == [ben]
+    assert (await call(desk, "POST", f"/contacts/{ben}/numbers", phone="+15550100333")).status == 422
+
+
 async def test_chains_of_merges_come_apart_as_they_were_made(desk: RunningDesk) -> None:
     """Who went on as somebody who went on as somebody is theirs, and not the last one's for ever."""
     one, two, three = [

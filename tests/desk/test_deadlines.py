@@ -19,7 +19,7 @@ from frontdesk.domain.messages import Record
 from frontdesk.domain.routing import Route
 from frontdesk.domain.usage import Usage
 from frontdesk.pipeline.deliver import Deliverer
-from frontdesk.store import conversations, inbox, intake, messages, outbox, progress, waits
+from frontdesk.store import addresses, conversations, inbox, intake, messages, outbox, progress, waits
 from frontdesk.store.database import Database
 from frontdesk.store.messages import Judged
 from frontdesk.store.progress import Analysed, Released, Routed, Step
@@ -83,7 +83,7 @@ class Front:
     async def write(self, *, is_automatic: bool = False) -> None:
         """Somebody at the desk writes an answer; it does not leave yet."""
         self._written += 1
-        chat = await outbox.chat_of(self.database, self.conversation_id)
+        chat = await addresses.chat_of(self.database, self.conversation_id)
         assert chat is not None
         await outbox.enqueue(
             self.database, chat, recipient="15550100111@c.us", text="yes", key=f"answer-{self._written}",

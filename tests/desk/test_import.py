@@ -19,7 +19,7 @@ from frontdesk.domain.errors import InvalidInputError
 from frontdesk.media.files import MEBIBYTE, MediaFiles
 from frontdesk.media.places import Directory
 from frontdesk.settings import Settings
-from frontdesk.store import changes, inbox, messages, tasks, waits
+from frontdesk.store import addresses, changes, inbox, messages, profiles, tasks, waits
 from frontdesk.store.database import Database
 from frontdesk.store.intake import Intake
 from frontdesk.store.tables import attachments, contacts, conversations, events, webhook_messages
@@ -166,6 +166,28 @@ async def test_a_number_makes_it_the_conversation_that_goes_on(desk: Desk) -> No
     assert await inbox.waiting(desk.database, limit=10) == []
     await desk.database.write(lambda connection: waits.recount(connection, accepted.conversation_id))
     assert await inbox.waiting(desk.database, limit=10) == []
+
+
+async def test_a_number_that_is_told_later_joins_what_was_read_in_before(desk: Desk) -> None:
+    """With the chat that the desk has of it since: they are one contact, and can be written to."""
+    await desk.read(desk.file(CHAT))
+    imported = await addresses.chat_of(desk.database, 1)
+    assert imported is not None
+    assert imported.phone_number is None
+    now = datetime.now(UTC)
+    live = parse(
+        json.dumps(webhook("Hello")).encode(), account="main", now=now, region=None, max_history_items=10
+    )  # fmt: skip
+    await Intake(desk.database).accept([live], now=now)
+    assert (await desk.read(desk.file(CHAT), phone="+15550100111")).stored == 0
+    reached = await addresses.chat_of(desk.database, 1)
+    assert reached is not None
+    assert reached.phone_number == "+15550100111"
+    contact = await profiles.fetch(desk.database, 1)
+    assert contact is not None
+    assert (contact.messages, len(contact.merges)) == (4, 1)
+    await desk.read(desk.file(CHAT), phone="+15550100111")
+    assert await profiles.fetch(desk.database, 1) == contact
 
 
 async def test_a_group_is_one_conversation_of_several_people(desk: Desk) -> None:

@@ -21,7 +21,7 @@ from frontdesk.domain.errors import (
 )
 from frontdesk.domain.outgoing import Outgoing, OutgoingState
 from frontdesk.pipeline.deliver import Deliverer
-from frontdesk.store import duties, events, intake, outbox
+from frontdesk.store import addresses, duties, events, intake, outbox
 from frontdesk.store.database import Database
 
 ALWAYS = Business(name="Example")
@@ -39,16 +39,18 @@ class Post:
             retry_base_s=1, lease_s=lease_s, expires_after=timedelta(hours=24), announce=lambda: None, clock=self.clock,
         )  # fmt: skip
 
-    async def conversation(self, phone: str = "+15550100111") -> outbox.Chat:
+    async def conversation(self, phone: str = "+15550100111") -> addresses.Chat:
         """A conversation that somebody began."""
         body = json.dumps(webhook(phone_number=phone, chat_time=NOW.isoformat(), history=[])).encode()
         message = parse(body, account="main", now=NOW, region=None, max_history_items=100)
         (accepted,) = await intake.Intake(self.database).accept([message], now=NOW)
-        chat = await outbox.chat_of(self.database, accepted.conversation_id)
+        chat = await addresses.chat_of(self.database, accepted.conversation_id)
         assert chat is not None
         return chat
 
-    async def write(self, chat: outbox.Chat, text: str, *, key: str | None = None, is_automatic: bool = False) -> int:
+    async def write(
+        self, chat: addresses.Chat, text: str, *, key: str | None = None, is_automatic: bool = False
+    ) -> int:
         """Queue a text."""
         id_, _ = await outbox.enqueue(
             self.database, chat, recipient="15550100111@c.us", text=text, key=key or text, is_automatic=is_automatic,

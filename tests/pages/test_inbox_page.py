@@ -10,6 +10,9 @@ from tests.support.chats import ADA, CEM, three_chats
 from tests.support.desk import RunningDesk, webhook
 from tests.support.visitors import PASSWORD, come_in, link_for
 
+from frontdesk.domain.outgoing import OutgoingState
+from frontdesk.store import outbox
+
 pytestmark = pytest.mark.browser
 
 
@@ -382,3 +385,56 @@ async def test_logging_in_leads_to_pages_of_ours_only(desk: RunningDesk, browser
         await page.wait_for_url(lambda url: "/login" not in url)
         assert page.url in {f"{desk.url}/", f"{desk.url}/settings/you"}
         assert page.url.endswith("/settings/you") == (next_ == "/settings/you")
+
+
+async def test_what_was_not_sent_is_sent_again_where_it_stands(desk: RunningDesk, browser: Browser) -> None:
+    """With the reason why."""
+    visitor = await come_in(desk)
+    ids = await three_chats(desk)
+    database = desk.backend.desk.database
+
+    async def end(state: OutgoingState, error: str) -> None:
+        found = await outbox.fetch(database, 1)
+        assert found is not None
+        await outbox.acknowledge(
+            database, account=found.account, state=state, channel_key=found.channel_key, channel_message_id=None,
+            error=error, now=database.now(),
+        )  # fmt: skip
+
+    async with looking(browser, desk, visitor.cookie) as page:
+        await page.goto(f"/inbox/{ids['Ada']}")
+        await page.get_by_label("Your answer").fill("It is 49.")
+        await page.keyboard.press("Control+Enter")
+        await expect(page.locator(".entry.ours .tick")).to_have_attribute("title", "Waits to be sent")
+        await end("failed", "the number is not on WhatsApp")
+        await page.reload()
+        await expect(page.locator(".entry.ours .bad")).to_contain_text("Not sent: the number is not on WhatsApp")
+        await page.get_by_role("button", name="Send it again").click()
+        await expect(page.locator(".entry.ours .tick")).to_have_attribute("title", "Waits to be sent")
+        await expect(page.locator(".entry.ours .bad")).to_have_count(0)
+    assert (await visitor.call("POST", "/outbox/1/resend")).status == 409
+    assert (await visitor.call("POST", "/outbox/2/resend")).status == 404
+
+
+async def test_a_chat_without_a_number_gets_one(desk: RunningDesk, browser: Browser) -> None:
+    """Typed where the answer would be; where it is somebody's already one is asked, and can take it back."""
+    visitor = await come_in(desk)
+    ids = await three_chats(desk)
+    posted = await desk.post(webhook("Is it ready?", chat_name="Zoe", phone_number=None, sender_id="export:Zoe"))
+    async with looking(browser, desk, visitor.cookie) as page:
+        await page.goto(f"/inbox/{posted.document['conversation_id']}")
+        number = page.get_by_label("Where can they be reached?")
+        await number.fill("12")
+        await page.get_by_role("button", name="Keep the number").click()
+        await expect(page.get_by_role("alert")).to_contain_text("must be a phone number")
+        await number.fill(ADA)
+        page.once("dialog", lambda dialog: dialog.accept())
+        await page.get_by_role("button", name="Keep the number").click()
+        await page.get_by_label("Your answer").fill("It is.")
+        await page.keyboard.press("Control+Enter")
+        await expect(page.locator(".entry.ours .text")).to_have_text("It is.")
+        await expect(page.locator("#contact").get_by_role("link", name="Ada")).to_be_visible()
+        await page.locator("#contact").get_by_role("button", name="Undo").click()
+        await expect(page.locator("#contact").get_by_role("link", name="Ada")).to_have_count(0)
+    assert (await desk.get("/outbox/1")).document["recipient"] == "15550100111@c.us"
+    assert (await desk.get(f"/conversations/{ids['Ada']}")).document["unread"] == 1

@@ -3,7 +3,7 @@
 import click
 
 from frontdesk.bootstrap import opened
-from frontdesk.domain.contacts import parse_identity
+from frontdesk.domain.contacts import normalise_phone, parse_identity
 from frontdesk.domain.errors import InvalidInputError, NotFoundError
 from frontdesk.domain.profiles import LONGEST_VALUE, parsed_fields
 from frontdesk.settings import Settings, load_settings
@@ -58,6 +58,22 @@ async def set_(who: str, field: str, value: str | None) -> None:
         number = await _id_of(database, settings, who)
         await profiles.write(database, number, {field: text or None}, now=database.now())
     click.echo(f"{field}: {text}" if text else f"{field} is forgotten.")
+
+
+@contact.command()
+@click.argument("who")
+@click.argument("phone")
+@click.option("--merge", "merges", is_flag=True, help="Whose number it was goes on as WHO.")
+async def number(who: str, phone: str, *, merges: bool) -> None:
+    """Say by which PHONE number WHO is reached, such as a chat that was read in from a file: export:NAME."""
+    settings = load_settings()
+    found = normalise_phone(phone, region=settings.default_region)
+    if found is None:
+        raise InvalidInputError(f"{phone} is no phone number; write it with + and the country's code")
+    async with opened(settings) as database:
+        contact_id = await _id_of(database, settings, who)
+        await merging.add_number(database, contact_id, found, merges=merges, now=database.now())
+    click.echo(f"{who} is reached at {found}.")
 
 
 @contact.command()

@@ -21,7 +21,7 @@ from frontdesk.domain.messages import HistoryItem, IncomingMessage, Media, Recor
 from frontdesk.domain.ports import Subject
 from frontdesk.domain.tasks import Wish, is_repeated
 from frontdesk.media.files import MediaFiles
-from frontdesk.store import changes, past
+from frontdesk.store import changes, erasure, merging, past
 from frontdesk.store.database import Database
 from frontdesk.store.intake import Intake
 from frontdesk.store.messages import Judged
@@ -166,7 +166,17 @@ class Importer:
         if store is not None and batch:
             await store(batch)
         advance(len(batch))
+        if self._database is not None:
+            await self._keep_number(self._database, chat)
         return report
+
+    async def _keep_number(self, database: Database, chat: Chat) -> None:
+        """Also of a chat that was read in before without it: whoever had the number goes on as its contact."""
+        if chat.phone is None or chat.is_group:
+            return
+        contact_id = await erasure.contact_of(database, _name_in_exports(chat.title))
+        if contact_id is not None:
+            await merging.add_number(database, contact_id, chat.phone, merges=True, now=self._now)
 
     def _message(
         self, chat: Chat, item: ExportedMessage, window: tuple[HistoryItem, ...], seen: Counter[bytes]
@@ -180,7 +190,7 @@ class Importer:
         # Who is no contact of the phone is called by the number.
         phone = (None if chat.is_group else chat.phone) or normalise_phone(other, region=self._region)
         known = (Identity(kind="phone", value=phone),) if phone else ()
-        identities = (*known, Identity(kind="id", value=f"export:{other}"))
+        identities = (*known, _name_in_exports(other))
         return IncomingMessage(
             account=self._account,
             message_id=f"{_PREFIX}{digest.hexdigest()}_{seen[digest.digest()]}",
@@ -297,6 +307,10 @@ def _count(report: Report, item: ExportedMessage, message: IncomingMessage, past
                 sender=item.sender, text=message.text, since=item.at, due_at=past.judged.deadline.due_at, analysis=analysis
             )
         )  # fmt: skip
+
+
+def _name_in_exports(name: str) -> Identity:
+    return Identity(kind="id", value=f"export:{name}")
 
 
 async def _chunks(content: bytes) -> AsyncIterator[bytes]:

@@ -6,9 +6,10 @@ from datetime import datetime
 import structlog
 
 from frontdesk.domain.errors import ConflictError, FieldProblem, InvalidInputError, NotFoundError
+from frontdesk.domain.outgoing import Outgoing
 from frontdesk.domain.ports import AddressOf, Wakeups
 from frontdesk.domain.replies import Turn
-from frontdesk.store import outbox, turns
+from frontdesk.store import addresses, outbox, turns
 from frontdesk.store.database import Database
 
 log = structlog.get_logger(__name__)
@@ -54,7 +55,7 @@ class Sender:
             NotFoundError: there is no such conversation. InvalidInputError: nobody could be reached there.
             ConflictError: the key was used for another message. UnavailableError: the store is away.
         """
-        chat = await outbox.chat_of(self._database, conversation_id)
+        chat = await addresses.chat_of(self._database, conversation_id)
         if chat is None:
             raise NotFoundError("there is no such conversation")
         if chat.account not in self._accounts:
@@ -78,6 +79,22 @@ class Sender:
             ConflictError: it was dismissed or replaced. Others as :meth:`send`.
         """
         return await self.send(turn.conversation_id, text or turn.text, key=turn.key, trace=trace, turn=turn)
+
+    async def send_again(self, outbox_id: int) -> Outgoing:
+        """A person has a message sent again that failed or is of unknown outcome.
+
+        Raises:
+            NotFoundError: there is no such message. ConflictError: it is neither.
+        """
+        is_queued = await outbox.send_again(self._database, outbox_id, now=self._clock())
+        found = await outbox.fetch(self._database, outbox_id)
+        if found is None:
+            raise NotFoundError("there is no such message")
+        if not is_queued:
+            raise ConflictError("it has not failed: there is nothing to send again")
+        self._wakeups.outgoing([found.account_id])
+        self._announce()
+        return found
 
     async def send_chosen(self, conversation_id: int | None = None) -> int:
         """Put what was chosen to be sent into the outbox; how much there was. What cannot be sent is suggested instead."""

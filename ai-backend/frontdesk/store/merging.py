@@ -36,32 +36,77 @@ async def merge(database: Database, kept_id: int, merged_id: int, *, now: dateti
     """
 
     async def work(connection: AsyncConnection) -> int:
-        rows = (
-            await connection.execute(
-                select(contacts.c.id, contacts.c.merged_into)
-                .where(contacts.c.id.in_((kept_id, merged_id)))
-                .order_by(contacts.c.id)
-                .with_for_update()
-            )
-        ).all()
-        if kept_id == merged_id:
-            raise InvalidInputError("a contact cannot be merged with itself")
-        if len(rows) < 2:
-            raise NotFoundError("there is no such contact")
-        if any(row.merged_into is not None for row in rows):
-            raise InvalidInputError("this contact went on as another already")
-        moved = await connection.execute(
-            select(contact_identities.c.kind, contact_identities.c.value).where(
-                contact_identities.c.contact_id == merged_id
-            )
-        )
-        identities = [Identity(kind=row.kind, value=row.value) for row in moved]
-        await connection.execute(
-            update(contact_identities).where(contact_identities.c.contact_id == merged_id).values(contact_id=kept_id)
-        )
-        return await note(connection, kept_id, merged_id, identities, source="person", now=now)
+        return await _merge(connection, kept_id, merged_id, now)
 
     return await database.write(work)
+
+
+async def add_number(database: Database, contact_id: int, phone: str, *, merges: bool, now: datetime) -> None:
+    """A person says by which number (E.164) a contact is reached. Whose it was goes on as them, where that is wanted (``merges``).
+
+    Raises:
+        NotFoundError: there is no such contact. ConflictError: the number is somebody else's. InvalidInputError: the
+        contact went on as another already.
+    """
+    table = contact_identities
+
+    async def work(connection: AsyncConnection) -> None:
+        row = (
+            await connection.execute(
+                select(contacts.c.id, contacts.c.merged_into).where(contacts.c.id == contact_id).with_for_update()
+            )
+        ).first()
+        if row is None:
+            raise NotFoundError("there is no such contact")
+        if row.merged_into is not None:
+            raise InvalidInputError("this contact went on as another already")
+        owner = (
+            await connection.execute(
+                select(contacts.c.id, contacts.c.name)
+                .join(table, table.c.contact_id == contacts.c.id)
+                .where(table.c.kind == "phone", table.c.value == phone)
+            )
+        ).first()
+        if owner is not None and owner.id != contact_id:
+            if not merges:
+                raise ConflictError(f"{phone} is the number of {owner.name or 'somebody'} (contact {owner.id}) already")
+            await _merge(connection, contact_id, owner.id, now)
+        elif owner is None:
+            await connection.execute(
+                insert(table).values(kind="phone", value=phone, contact_id=contact_id, created_at=now)
+            )
+            await search.note_contacts(connection, [contact_id])
+            data = {"contact_id": contact_id, "phone": phone}
+            await events.add(connection, [events.row("contact.changed", now=now, data=data)])
+
+    await database.write(work)
+
+
+async def _merge(connection: AsyncConnection, kept_id: int, merged_id: int, now: datetime) -> int:
+    rows = (
+        await connection.execute(
+            select(contacts.c.id, contacts.c.merged_into)
+            .where(contacts.c.id.in_((kept_id, merged_id)))
+            .order_by(contacts.c.id)
+            .with_for_update()
+        )
+    ).all()
+    if kept_id == merged_id:
+        raise InvalidInputError("a contact cannot be merged with itself")
+    if len(rows) < 2:
+        raise NotFoundError("there is no such contact")
+    if any(row.merged_into is not None for row in rows):
+        raise InvalidInputError("this contact went on as another already")
+    moved = await connection.execute(
+        select(contact_identities.c.kind, contact_identities.c.value).where(
+            contact_identities.c.contact_id == merged_id
+        )
+    )
+    identities = [Identity(kind=row.kind, value=row.value) for row in moved]
+    await connection.execute(
+        update(contact_identities).where(contact_identities.c.contact_id == merged_id).values(contact_id=kept_id)
+    )
+    return await note(connection, kept_id, merged_id, identities, source="person", now=now)
 
 
 async def note(

@@ -1,7 +1,6 @@
 """The outbox: what is to be sent, and what became of it."""
 
 import uuid
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -12,6 +11,7 @@ from frontdesk.domain.errors import ConflictError
 from frontdesk.domain.outgoing import ACKNOWLEDGED, OPEN_STATES, Outgoing, OutgoingState
 from frontdesk.domain.replies import Turn
 from frontdesk.store import duties, events, search, turns, waits
+from frontdesk.store.addresses import Chat
 from frontdesk.store.database import Database, inserted_id
 from frontdesk.store.duties import Duty, Held
 from frontdesk.store.tables import accounts, conversations, outbox, webhook_messages
@@ -19,50 +19,6 @@ from frontdesk.store.waits import AnsweredBy
 
 SENDING = "send"
 """The duty of sending for an account is called send:<account's id>."""
-LOOKED_THROUGH = 20
-
-
-@dataclass(frozen=True, kw_only=True)
-class Chat:
-    """Where a conversation takes place: the group's id, or how its contact wrote last."""
-
-    conversation_id: int
-    account_id: int
-    account: str
-    group_id: str | None
-    sender_ids: tuple[str, ...]
-    phone_number: str | None
-
-
-async def chat_of(database: Database, conversation_id: int) -> Chat | None:
-    """Where a conversation takes place, or None where there is no such conversation."""
-    table, message = conversations, webhook_messages
-    async with database.read() as connection:
-        row = (
-            await connection.execute(
-                select(table.c.account_id, accounts.c.name, table.c.chat_key, table.c.is_group)
-                .join(accounts, accounts.c.id == table.c.account_id)
-                .where(table.c.id == conversation_id)
-            )
-        ).first()
-        if row is None:
-            return None
-        latest = (
-            await connection.execute(
-                select(message.c.sender_id, message.c.phone_number)
-                .where(message.c.conversation_id == conversation_id)
-                .order_by(message.c.id.desc())
-                .limit(LOOKED_THROUGH)
-            )
-        ).all()
-    return Chat(
-        conversation_id=conversation_id,
-        account_id=row.account_id,
-        account=row.name,
-        group_id=row.chat_key.removeprefix("group:") if row.is_group else None,
-        sender_ids=tuple(item.sender_id for item in latest if item.sender_id),
-        phone_number=next((item.phone_number for item in latest if item.phone_number), None),
-    )
 
 
 async def enqueue(

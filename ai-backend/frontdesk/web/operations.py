@@ -13,9 +13,10 @@ from frontdesk.domain.inbox import CannedReply, Note, SavedFilter
 from frontdesk.domain.routing import Rule
 from frontdesk.store.inbox import Counts
 from frontdesk.web import configuration_documents, inbox_documents
-from frontdesk.web.api import access, configuring, figures, jottings
+from frontdesk.web.api import access, configuring, contacts, figures, jottings
+from frontdesk.web.contact_documents import ContactDocument
 from frontdesk.web.describing import LIMIT, UNAUTHENTICATED, UNAVAILABLE, answer, problem, request_body
-from frontdesk.web.documents import MessageDocument
+from frontdesk.web.documents import MessageDocument, OutgoingDocument
 
 WHOLE = {"type": "integer", "format": "int64", "minimum": 1, "maximum": 2**63 - 1}
 TEXT = {"type": "string"}
@@ -72,6 +73,14 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(
         "POST /messages/{id}/analysis", "Judge a message anew; what people corrected stands", gives=MessageDocument,
         but=[(409, "It is not judged yet")],
+    ),
+    Operation(
+        "POST /outbox/{id}/resend", "Send a message of ours again that failed, or is of unknown outcome",
+        gives=OutgoingDocument, status=202, but=[(409, "It has not failed")],
+    ),
+    Operation(
+        "POST /contacts/{id}/numbers", "Say where a contact is reached", contacts.NumberDraft, ContactDocument,
+        but=[(409, "The number is another contact's")],
     ),
     Operation("GET /contacts/{id}/notes", "What is written down about a contact", gives=inbox_documents.NotesDocument),
     Operation("POST /contacts/{id}/notes", "Write something down", jottings.NoteDraft, Note, status=201),

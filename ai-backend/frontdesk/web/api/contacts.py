@@ -5,6 +5,7 @@ from typing import Annotated
 from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from frontdesk.domain.contacts import normalise_phone
 from frontdesk.domain.errors import FieldProblem, InvalidInputError, NotFoundError
 from frontdesk.domain.profiles import LONGEST_VALUE, parsed_fields
 from frontdesk.store import directory, merging, profiles
@@ -44,6 +45,15 @@ class UnmergeDraft(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
     merge_id: int = Field(ge=1, le=2**31 - 1)
+
+
+class NumberDraft(BaseModel):
+    """The body of ``POST /contacts/{id}/numbers``."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    phone: str = Field(max_length=40, description="As people write it: +1 555 0100111")
+    merges: bool = Field(default=False, description="Whose number it was goes on as this contact; else that is refused")
 
 
 async def all_contacts(request: web.Request) -> web.Response:
@@ -96,6 +106,21 @@ async def merge(request: web.Request) -> web.Response:
     draft = read_document(MergeDraft, await read_body(request))
     number = _number(request)
     await merging.merge(desk.database, number, draft.contact_id, now=desk.clock())
+    desk.feed.announce()
+    return await _shown(desk, number)
+
+
+async def add_number(request: web.Request) -> web.Response:
+    """``POST /contacts/{id}/numbers``: where they are reached, as a person knows it."""
+    desk = request.app[DESK]
+    desk.gate.check(request, "write")
+    draft = read_document(NumberDraft, await read_body(request))
+    phone = normalise_phone(draft.phone, region=desk.settings.default_region)
+    if phone is None:
+        problem = FieldProblem(pointer="/phone", detail="must be a phone number, such as +1 555 0100111")
+        raise InvalidInputError("the body does not fit the contract", (problem,))
+    number = _number(request)
+    await merging.add_number(desk.database, number, phone, merges=draft.merges, now=desk.clock())
     desk.feed.announce()
     return await _shown(desk, number)
 

@@ -71,6 +71,17 @@ async def one_outgoing(request: web.Request) -> web.Response:
     return web.json_response(text=outgoing_of(found).model_dump_json())
 
 
+async def send_again(request: web.Request) -> web.Response:
+    """``POST /outbox/{id}/resend``: what failed, or is of unknown outcome, is queued again."""
+    desk = request.app[DESK]
+    desk.gate.check(request, "write")
+    number = int(request.match_info["id"])
+    if number > MAX_ID:
+        raise NotFoundError("there is no such message")
+    document = outgoing_of(await desk.sender.send_again(number))
+    return web.json_response(text=document.model_dump_json(), status=202, headers={"Location": f"/outbox/{number}"})
+
+
 async def acknowledge(request: web.Request) -> web.Response:
     """``POST /outbox/acknowledgements``: a connector tells what became of a message. Repeats and old news change nothing."""
     desk = request.app[DESK]

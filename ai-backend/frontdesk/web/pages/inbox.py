@@ -17,7 +17,7 @@ from frontdesk.domain.errors import NotFoundError
 from frontdesk.domain.inbox import VIEWS, Filter, Note
 from frontdesk.domain.profiles import parsed_fields
 from frontdesk.domain.replies import ReplyMode
-from frontdesk.store import dialogues, directory, inbox, jottings, outbox, people, profiles, search, tasks, turns
+from frontdesk.store import addresses, dialogues, directory, inbox, jottings, people, profiles, search, tasks, turns
 from frontdesk.store.thread import bounds_around
 from frontdesk.web.api.bodies import MAX_ID, whole_number
 from frontdesk.web.api.conversations import filter_of, place_of, searched, written
@@ -172,7 +172,7 @@ async def _chat(request: web.Request, reader: Reader, number: int) -> str:
     around = await bounds_around(desk.database, number, wanted, later=PART // 2) if wanted else None
     before = around[1] if around else None
     thread = await read_thread(desk.database, number, before=before, limit=PART)
-    chat = await outbox.chat_of(desk.database, number)
+    chat = await addresses.chat_of(desk.database, number)
     is_reachable = chat is not None and address_of(
         group_id=chat.group_id, sender_ids=chat.sender_ids, phone_number=chat.phone_number
     ) is not None  # fmt: skip

@@ -2,6 +2,7 @@
 //   data-call="PATCH /conversations/7"   method and address
 //   data-body='{"is_archived": true}'    what is sent; a form sends its fields, by the kind of each
 //   data-then="/"                        where to go when it is done; else an event “called” tells of it
+//   data-anyway='{"merges": true}'       what is sent, too, where the first answer was a conflict and one wants it all the same
 const token = document.querySelector('meta[name="csrf"]')?.content ?? ''
 
 /**
@@ -83,7 +84,12 @@ async function carryOut (element) {
   element.setAttribute('aria-busy', 'true')
   if (button) button.disabled = true
   try {
-    const answer = await call(method, address, bodyOf(element))
+    const body = bodyOf(element)
+    const answer = await call(method, address, body).catch((error) => {
+      const { anyway, anywayWords } = element.dataset
+      if (error.status !== 409 || !anyway || !confirm(`${error.message}\n${anywayWords}`)) throw error
+      return call(method, address, { ...body, ...JSON.parse(anyway) })
+    })
     if (problem) problem.hidden = true
     if (element.dataset.then) {
       location.assign(element.dataset.then === '/' ? asked() : element.dataset.then)
