@@ -38,7 +38,7 @@ pictures: $(VENV)/.dev browser ## the pictures of the pages for README and docs
 
 texts: $(VENV)/.dev ## the catalogues of the pages' texts, as the templates have them now
 	@mkdir -p var
-	$(BIN)/pybabel -q extract -F pyproject.toml --no-location --sort-output --omit-header -o var/texts.pot ai-backend/frontdesk/web/templates
+	$(BIN)/pybabel -q extract -F pyproject.toml --no-location --sort-output --omit-header -o var/texts.pot ai-backend/frontdesk/web/templates ai-backend/frontdesk/web/pages
 	$(BIN)/pybabel -q update --no-fuzzy-matching --omit-header --ignore-obsolete -i var/texts.pot -o ai-backend/frontdesk/web/locale/tr.po -l tr
 
 test: $(VENV)/.dev $(NODE_MODULES)/.installed servers lint ## everything that CI runs

@@ -148,7 +148,8 @@ def test_every_text_of_the_pages_is_in_turkish() -> None:
     with (WEB / "locale" / "tr.po").open("rb") as file:
         known: Catalog = read_po(file, locale="tr")
     texts: set[str] = set()
-    for _, _, text, _, _ in extract_from_dir(str(WEB / "templates"), method_map=[("**.html", "jinja2")]):
+    sources = [("templates/**.html", "jinja2"), ("pages/sayings.py", "python")]
+    for _, _, text, _, _ in extract_from_dir(str(WEB), method_map=sources):
         texts.add(text[0] if isinstance(text, tuple) else text)
     missing, odd = [], []
     for text in sorted(texts):

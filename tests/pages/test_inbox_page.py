@@ -170,6 +170,8 @@ async def test_a_wrong_score_is_corrected_where_it_is_shown(desk: RunningDesk, b
         await form.get_by_role("button", name="Correct").click()
         await expect(page.locator(".analysis summary")).to_contain_text("Complaint")
         await expect(row(page, "Ada").locator(".urgency")).to_contain_text("8")
+        await expect(page.locator(".analysis")).to_contain_text("Something is to be done within the hour.")
+        await expect(page.locator(".analysis p:has(s)").first).to_contain_text(re.compile(r"Urgency: \d 8 · Ada, "))
         await page.get_by_role("button", name="Judge it again").click()
         await expect(page.locator(".analysis summary")).to_contain_text("Complaint")
     message = (await desk.get("/messages")).document["messages"][-1]

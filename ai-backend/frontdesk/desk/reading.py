@@ -5,10 +5,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from frontdesk.domain.analysis import Correction
 from frontdesk.domain.changes import Attachment, MessageChange
 from frontdesk.domain.messages import Record
 from frontdesk.domain.outgoing import Outgoing
-from frontdesk.store import changes, thread
+from frontdesk.store import changes, corrections, thread
 from frontdesk.store.database import Database
 from frontdesk.store.thread import Spent
 
@@ -22,6 +23,7 @@ class Entry:
     spent: Spent | None = None
     changes: Sequence[MessageChange] = ()
     attachment: Attachment | None = None
+    corrections: Sequence[Correction] = ()
     sent: Outgoing | None = None
 
 
@@ -48,13 +50,15 @@ async def read_thread(
         thread.sent(database, conversation_id, before=before, limit=limit + 1),
     )
     keys = [(record.account_id, record.message.message_id) for record, _ in received]
-    happened, files = await asyncio.gather(
-        changes.of_messages(database, keys), changes.attachments_of(database, keys)
-    )  # fmt: skip
+    happened, files, corrected = await asyncio.gather(
+        changes.of_messages(database, keys),
+        changes.attachments_of(database, keys),
+        corrections.of_messages(database, [record.id for record, _ in received]),
+    )
     entries = [
         Entry(
             at=record.created_at, received=record, spent=spent, changes=happened.get(key, ()),
-            attachment=files.get(key),
+            attachment=files.get(key), corrections=corrected.get(record.id, ()),
         )
         for key, (record, spent) in zip(keys, received, strict=True)
     ]  # fmt: skip

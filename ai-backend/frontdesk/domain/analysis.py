@@ -8,6 +8,7 @@ else has to be touched to add a field: the questions, the response schemas, the 
 
 import json
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cache
 from typing import Annotated, Any, Literal, get_args
 
@@ -173,6 +174,18 @@ class Analysis(BaseModel):
     def confidence_score(self) -> float:
         """The mean confidence over the rated fields, 0 to 1."""
         return round(sum(self.confidence.values()) / len(self.confidence), 4) if self.confidence else 0.0
+
+
+class Correction(BaseModel):
+    """What a person said of one field of an analysis."""
+
+    model_config = ConfigDict(frozen=True)
+
+    field: str
+    judged: int | str | bool = Field(description="What was thought at first")
+    value: int | str | bool = Field(description="What is right")
+    person: str | None = Field(description="Who says so, where that was told")
+    corrected_at: datetime
 
 
 def _metadata(info: FieldInfo, kind: Any) -> Any:

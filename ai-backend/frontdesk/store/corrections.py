@@ -1,13 +1,15 @@
 """What people say of judgements: stored beside them, and heeded by every later one."""
 
 import json
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from frontdesk.domain.analysis import Correction
 from frontdesk.domain.messages import Record
 from frontdesk.store import messages
 from frontdesk.store.database import Database
@@ -15,13 +17,28 @@ from frontdesk.store.desk_tables import corrections
 from frontdesk.store.messages import Judged
 
 
+async def of_messages(database: Database, ids: Sequence[int]) -> dict[int, tuple[Correction, ...]]:
+    """What people said of each message of which they said something."""
+    table = corrections
+    found: defaultdict[int, list[Correction]] = defaultdict(list)
+    if ids:
+        async with database.read() as connection:
+            rows = await connection.execute(
+                select(table).where(table.c.webhook_message_id.in_(ids)).order_by(table.c.id)
+            )
+            for row in rows:
+                found[row.webhook_message_id].append(
+                    Correction(
+                        field=row.field, judged=json.loads(row.judged), value=json.loads(row.value), person=row.person,
+                        corrected_at=row.corrected_at,
+                    )
+                )  # fmt: skip
+    return {id_: tuple(said) for id_, said in found.items()}
+
+
 async def of_message(database: Database, message_id: int) -> dict[str, Any]:
     """Field → the right value, of a message."""
-    async with database.read() as connection:
-        rows = await connection.execute(
-            select(corrections.c.field, corrections.c.value).where(corrections.c.webhook_message_id == message_id)
-        )
-        return {str(row.field): json.loads(row.value) for row in rows}
+    return {item.field: item.value for item in (await of_messages(database, [message_id])).get(message_id, ())}
 
 
 async def correct(

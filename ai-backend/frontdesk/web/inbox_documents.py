@@ -4,6 +4,7 @@ from datetime import datetime
 
 from pydantic import BaseModel, Field
 
+from frontdesk.domain.analysis import Correction
 from frontdesk.domain.inbox import CannedReply, Note, SavedFilter
 from frontdesk.web.documents import MessageDocument, OutgoingDocument
 
@@ -13,6 +14,7 @@ class EntryDocument(BaseModel):
 
     at: datetime
     received: MessageDocument | None
+    corrections: list[Correction] = Field(description="What people said of how the received one was judged")
     sent: OutgoingDocument | None
 
 

@@ -94,6 +94,7 @@ async def thread(request: web.Request) -> web.Response:
             EntryDocument(
                 at=entry.at,
                 received=message_of(entry.received, entry.changes, entry.attachment) if entry.received else None,
+                corrections=list(entry.corrections),
                 sent=outgoing_of(entry.sent) if entry.sent else None,
             )
             for entry in found.entries

@@ -18,6 +18,7 @@ from frontdesk.domain.people import Person
 from frontdesk.web.auth import Caller
 from frontdesk.web.desk import DESK
 from frontdesk.web.pages.languages import LANGUAGES, language_of, locale_of, translations, zone_of
+from frontdesk.web.pages.sayings import spoken
 
 STATIC = Path(__file__).parent.parent / "static"
 # From npm, at versions that the lock file fixes.
@@ -90,6 +91,7 @@ def _environment(language: str) -> Environment:
     )  # fmt: skip
     # From the extension, which types do not know of.
     environment.install_gettext_translations(translations(language), newstyle=True)  # type: ignore[attr-defined]
+    environment.filters["spoken"] = lambda reason: spoken(reason, translations(language))
     return environment
 
 
