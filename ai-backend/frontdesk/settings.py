@@ -8,23 +8,34 @@ import os
 import re
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 from urllib.parse import quote, urlsplit
 
-from pydantic import Field, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import (
+    BeforeValidator,
+    Field,
+    IPvAnyNetwork,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from frontdesk.domain.commands import WORDS, Commands
 from frontdesk.domain.errors import ConfigurationError
 from frontdesk.domain.plain import plain_problems
 from frontdesk.domain.profiles import DEFAULT_FIELDS, parsed_fields
 from frontdesk.domain.replies import ReplyMode
+from frontdesk.domain.text import listed, pairs
 from frontdesk.failpoints import PLACES
 
 ROOT = Path(__file__).resolve().parents[2]
 """The checkout: relative paths in settings start here."""
 MAIN_ACCOUNT = "main"
 """The account of ``WEBHOOK_SECRET`` and ``CONNECTOR_URL``."""
+
+Networks = Annotated[tuple[IPvAnyNetwork, ...], NoDecode, BeforeValidator(listed)]
 
 
 class Settings(BaseSettings):
@@ -49,6 +60,9 @@ class Settings(BaseSettings):
 
     # Where everything is
     backend_host: str = Field(default="127.0.0.1", description="Address that the backend listens on")
+    trusted_proxies: Networks = Field(
+        default="127.0.0.0/8, ::1", validate_default=True, description="Whose X-Forwarded-For is believed, as networks"
+    )
     backend_port: int = Field(default=8100, ge=0, le=65535, description="Port of the backend")
     connector_url: str = Field(default="http://127.0.0.1:8101", description="The connector's API")
     agents_host: str = Field(default="127.0.0.1", description="Address that the agents listen on")
@@ -263,45 +277,39 @@ class Settings(BaseSettings):
     @field_validator("extra_accounts")
     @classmethod
     def _are_accounts(cls, value: str) -> str:
-        pairs = list(_pairs(value))
-        for name, secret in pairs:
+        found = list(pairs(value))
+        for name, secret in found:
             if not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", name) or name == MAIN_ACCOUNT or not _signs(secret):
                 raise ValueError(
                     "must be name=whsec_…, comma-separated; names have letters, digits, - and _, and “main” is taken"
                 )
-        if len({name for name, _ in pairs}) < len(pairs) or len({secret for _, secret in pairs}) < len(pairs):
+        if len({name for name, _ in found}) < len(found) or len({secret for _, secret in found}) < len(found):
             raise ValueError("each account needs a name and a secret of its own")
         return value
 
     @model_validator(mode="after")
     def _secrets_tell_accounts_apart(self) -> Self:
-        if self.webhook_secret in dict(_pairs(self.extra_accounts)).values():
+        if self.webhook_secret in dict(pairs(self.extra_accounts)).values():
             raise ValueError("EXTRA_ACCOUNTS: the secret of the main account (WEBHOOK_SECRET) cannot be another's, too")
         return self
 
     @field_validator("rabbitmq_url")
     @classmethod
     def _is_a_broker(cls, value: str | None) -> str | None:
-        if not all(re.match(r"amqps?://[^/\s]", part) for part in _listed(value or "")):
+        if not all(re.match(r"amqps?://[^/\s]", part) for part in listed(value or "")):
             raise ValueError("must start with amqp:// or amqps:// and name a host; several are separated by commas")
         return value
 
-    @field_validator("profile_fields")
+    @field_validator("profile_fields", "commands")
     @classmethod
-    def _are_fields(cls, value: str) -> str:
-        parsed_fields(value)
-        return value
-
-    @field_validator("commands")
-    @classmethod
-    def _are_commands(cls, value: str) -> str:
-        Commands(value)
+    def _can_be_read(cls, value: str, info: ValidationInfo) -> str:
+        {"profile_fields": parsed_fields, "commands": Commands}[str(info.field_name)](value)
         return value
 
     @field_validator("failpoints")
     @classmethod
     def _are_failpoints(cls, value: str) -> str:
-        for name, chance in _pairs(value):
+        for name, chance in pairs(value):
             if name not in PLACES or not re.fullmatch(r"0(\.\d+)?|1", chance):
                 raise ValueError(
                     f"must be place=chance, comma-separated; places are {', '.join(PLACES)}, chances 0 to 1"
@@ -311,7 +319,7 @@ class Settings(BaseSettings):
     @cached_property
     def failpoint_chances(self) -> dict[str, float]:
         """Place → how often the process ends itself there."""
-        return {name: float(chance) for name, chance in _pairs(self.failpoints)}
+        return {name: float(chance) for name, chance in pairs(self.failpoints)}
 
     @field_validator("agents_dir", "business_file", "var_dir")
     @classmethod
@@ -321,7 +329,7 @@ class Settings(BaseSettings):
     @cached_property
     def accounts(self) -> dict[str, str]:
         """Account → its secret; ``main`` is the one of ``WEBHOOK_SECRET``."""
-        return {MAIN_ACCOUNT: self.webhook_secret, **dict(_pairs(self.extra_accounts))}
+        return {MAIN_ACCOUNT: self.webhook_secret, **dict(pairs(self.extra_accounts))}
 
     @cached_property
     def connector_urls(self) -> dict[str, str]:
@@ -353,13 +361,12 @@ class Settings(BaseSettings):
     @cached_property
     def seeded_customers(self) -> dict[str, str | None]:
         """Number or id → name, of ``IMPORTANT_CUSTOMERS``."""
-        pairs = (entry.partition("=") for entry in _listed(self.important_customers))
-        return {number.strip(): name.strip() or None for number, _, name in pairs}
+        return {number: name or None for number, name in pairs(self.important_customers)}
 
     @cached_property
     def seeded_groups(self) -> tuple[str, ...]:
         """Ids or names, of ``CRITICAL_GROUPS``."""
-        return tuple(_listed(self.critical_groups))
+        return tuple(listed(self.critical_groups))
 
 
 def _signs(secret: str) -> bool:
@@ -367,15 +374,6 @@ def _signs(secret: str) -> bool:
         return secret.startswith("whsec_") and len(base64.b64decode(secret[6:] + "==", validate=False)) >= 18
     except ValueError:
         return False
-
-
-def _pairs(text: str) -> list[tuple[str, str]]:
-    pairs = (item.partition("=") for item in _listed(text))
-    return [(name.strip(), value.strip()) for name, _, value in pairs]
-
-
-def _listed(text: str) -> list[str]:
-    return [part.strip() for part in text.split(",") if part.strip()]
 
 
 def _env_file() -> Path | None:

@@ -7,7 +7,7 @@ from tests.support.desk import DeskFactory, Reply, RunningDesk, webhook
 from tests.support.visitors import PASSWORD, come_in, follow, link_for, seen
 
 from frontdesk.domain.access import INVITATION_LASTS, LOGIN_LASTS, digest_of
-from frontdesk.domain.errors import TooManyError
+from frontdesk.domain.errors import ConfigurationError, TooManyError
 from frontdesk.store import access
 from frontdesk.web.passwords import Passwords
 
@@ -74,6 +74,26 @@ async def test_guessing_is_slowed_down_and_ends(desk: RunningDesk) -> None:
     assert 0 < int(reply.headers["Retry-After"]) <= 600
     # Somebody else is not kept out by it, and nobody learns who there is.
     assert (await _log_in(desk, "Nobody", "wrong")).document["detail"] == "name or password is wrong"
+
+
+async def test_behind_a_proxy_each_visitor_has_an_address_of_their_own(desk: RunningDesk) -> None:
+    """As the proxy tells it; what a visitor claims before that is not believed."""
+    await come_in(desk)
+    for number in range(8):
+        await _log_in(desk, "Ada", "wrong", **{"x-forwarded-for": f"198.51.100.{number}, 192.0.2.7"})
+    for claimed, status in (("192.0.2.7", 429), ("198.51.100.9,192.0.2.7", 429), ("192.0.2.8", 200), ("nonsense", 200)):
+        assert (await _log_in(desk, "Ada", PASSWORD, **{"x-forwarded-for": claimed})).status == status
+
+
+async def test_who_is_no_proxy_of_ours_is_not_believed(start_desk: DeskFactory) -> None:
+    """Else everybody would have as many addresses as they like."""
+    desk = await start_desk(trusted_proxies="10.0.0.0/8")
+    await come_in(desk)
+    for number in range(8):
+        await _log_in(desk, "Ada", "wrong", **{"x-forwarded-for": f"198.51.100.{number}"})
+    assert (await _log_in(desk, "Ada", PASSWORD, **{"x-forwarded-for": "198.51.100.99"})).status == 429
+    with pytest.raises(ConfigurationError, match="TRUSTED_PROXIES"):
+        await start_desk(trusted_proxies="everybody")
 
 
 def test_guessing_from_many_places_is_slowed_down_for_a_name_and_not_for_links() -> None:

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict
 from frontdesk.domain.agents import AgentReply
 from frontdesk.domain.analysis import Analysis
 from frontdesk.domain.messages import Record
+from frontdesk.domain.text import listed
 
 DEFAULT_FIELDS = "first_name, last_name, company, email, language, city"
 MEANINGS: Mapping[str, str] = {
@@ -66,7 +67,7 @@ def parsed_fields(text: str) -> Mapping[str, str]:
         ValueError: a name is none.
     """
     fields: dict[str, str] = {}
-    for entry in filter(None, (part.strip() for part in text.split(","))):
+    for entry in listed(text):
         name, _, meaning = entry.partition("=")
         name = name.strip()
         if not re.fullmatch(r"[a-z][a-z0-9_]{0,39}", name):

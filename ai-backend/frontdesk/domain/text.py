@@ -1,4 +1,4 @@
-"""Text from strangers: what is kept, and what it is turned into."""
+"""Text: what strangers write, made fit to be kept, and lists as people type them into settings."""
 
 import re
 from typing import Any
@@ -40,3 +40,14 @@ def shorten(text: str, limit: int) -> str:
     cut = line[: limit - 1]
     head, space, _ = cut.rpartition(" ")
     return (head if space and len(head) > limit // 2 else cut).rstrip(" ,;:") + "…"
+
+
+def listed(text: str) -> list[str]:
+    """“a, b” → a and b."""
+    return [part.strip() for part in text.split(",") if part.strip()]
+
+
+def pairs(text: str) -> list[tuple[str, str]]:
+    """“a=1, b=2” → a with 1, b with 2."""
+    found = (part.partition("=") for part in listed(text))
+    return [(name.strip(), value.strip()) for name, _, value in found]

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from frontdesk.domain.errors import ConfigurationError
+from frontdesk.domain.text import listed
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ def price_table(overrides: str) -> dict[str, Price]:
         ConfigurationError: an entry is not of that form.
     """
     table = dict(PRICES)
-    for entry in filter(None, (part.strip() for part in overrides.split(","))):
+    for entry in listed(overrides):
         model, _, numbers = entry.partition("=")
         try:
             fresh, cached, output = (float(number) for number in numbers.split("/"))

@@ -19,6 +19,7 @@ from aio_pika.abc import AbstractChannel, AbstractIncomingMessage, AbstractQueue
 
 from frontdesk.domain.errors import UnavailableError
 from frontdesk.domain.ports import Wakeups
+from frontdesk.domain.text import listed
 
 log = structlog.get_logger(__name__)
 
@@ -45,7 +46,7 @@ class RabbitMQ:
     """
 
     def __init__(self, url: str, *, fallback: Wakeups) -> None:
-        self._urls = itertools.cycle(part.strip() for part in url.split(","))
+        self._urls = itertools.cycle(listed(url))
         self._fallback = fallback
         self._outbound: deque[tuple[str, int]] = deque(maxlen=MOST_WAITING)
         self._woken = asyncio.Event()
