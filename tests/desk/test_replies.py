@@ -49,6 +49,27 @@ async def test_a_newer_draft_takes_the_place_of_an_older_one(desk: RunningDesk) 
     assert [turn["state"] for turn in found] == ["suggested", "superseded"]
 
 
+async def test_a_draft_is_written_when_somebody_asks_for_one(start_desk: DeskFactory, openai: FakeOpenAI) -> None:
+    """Of what was only observed, or anew of what was thrown away; it waits for a person also where answers leave by themselves."""
+    sure(openai)
+    desk: RunningDesk = await start_desk(**KEY, openai_base_url=openai.base_url, reply_mode="observe")
+    result = (await desk.post(webhook("When do you close?"))).document
+    path = f"/conversations/{result['conversation_id']}/drafts"
+    assert await drafted(desk) == []
+    made = await call(desk, "POST", path)
+    assert (made.status, made.document["state"], made.document["text"]) == (201, "suggested", "We close at six.")
+    assert made.document["last_message_id"] == result["database_id"]
+    await call(desk, "POST", f"/turns/{made.document['turn_id']}/dismiss")
+    await call(desk, "PATCH", f"/conversations/{result['conversation_id']}", mode="auto")
+    openai.draft["reply"] = "At six, as always."
+    again = await call(desk, "POST", path)
+    assert (again.document["state"], again.document["text"]) == ("suggested", "At six, as always.")
+    assert [turn["state"] for turn in await drafted(desk)] == ["suggested"]
+    await call(desk, "POST", f"/turns/{again.document['turn_id']}/accept")
+    assert (await call(desk, "POST", path)).status == 409
+    assert (await call(desk, "POST", "/conversations/999/drafts")).status == 404
+
+
 async def test_in_auto_what_is_sure_and_safe_is_sent_once(start_desk: DeskFactory, openai: FakeOpenAI) -> None:
     """And counts as the answer to what it answers."""
     sure(openai)

@@ -440,3 +440,17 @@ async def test_a_chat_without_a_number_gets_one(desk: RunningDesk, browser: Brow
         await expect(page.locator("#contact").get_by_role("link", name="Ada")).to_have_count(0)
     assert (await desk.get("/outbox/1")).document["recipient"] == "15550100111@c.us"
     assert (await desk.get(f"/conversations/{ids['Ada']}")).document["unread"] == 1
+
+
+async def test_a_draft_is_written_where_there_is_none(desk: RunningDesk, browser: Browser) -> None:
+    """As for chats that were read in from files, or after the first one was thrown away."""
+    visitor = await come_in(desk)
+    ids = await three_chats(desk)
+    async with looking(browser, desk, visitor.cookie) as page:
+        await page.goto(f"/inbox/{ids['Ada']}")
+        await page.get_by_role("button", name="Throw away").click()
+        await expect(page.locator("#draft .draft-text")).to_have_count(0)
+        await page.get_by_role("button", name="Have a draft written").click()
+        await expect(page.locator("#draft .draft-text")).to_be_visible()
+        await page.get_by_role("button", name="Send as it is").click()
+        await expect(page.locator(".entry.ours .tick")).to_have_attribute("title", "Waits to be sent")

@@ -74,6 +74,7 @@ class Pipeline:
     tools: Tools
     media: MediaFiles
     understander: Understander
+    replier: Replier
     processor: Processor
     worker: Worker
 
@@ -242,6 +243,7 @@ async def pipeline(settings: Settings, clock: Clock | None, *, works: bool = Tru
             tools=tools,
             media=media,
             understander=understander,
+            replier=replier,
             processor=processor,
             worker=driver,
         )

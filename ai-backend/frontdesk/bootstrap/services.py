@@ -104,6 +104,7 @@ async def backend(settings: Settings, *, clock: Clock | None = None) -> AsyncIte
             limits=limits_of(settings),
             tools=built.tools,
             judge_again=built.processor.judge_again,
+            suggest=built.replier.suggest,
             zone_of=lambda account: built.opening.calendar_of(account or "").zone,
             calendar_of=built.opening.calendar_of,
             opening=built.opening,

@@ -2,9 +2,11 @@
 
 import asyncio
 import time
+import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
+from typing import Literal
 
 import structlog
 
@@ -16,11 +18,11 @@ from frontdesk.desk.texts import said
 from frontdesk.desk.wishes import asks_for_something, wishes_of
 from frontdesk.domain.agents import AgentReply
 from frontdesk.domain.commands import Commands, Word
-from frontdesk.domain.errors import LeaseLostError
+from frontdesk.domain.errors import AgentError, ConflictError, LeaseLostError, NotFoundError
 from frontdesk.domain.hours import Calendar
 from frontdesk.domain.messages import Record
 from frontdesk.domain.profiles import learned_from
-from frontdesk.domain.replies import Dialogue, Limits, decide
+from frontdesk.domain.replies import Dialogue, Limits, Turn, decide
 from frontdesk.domain.routing import Route, Rule
 from frontdesk.domain.tasks import Wish
 from frontdesk.failpoints import failpoint
@@ -28,11 +30,11 @@ from frontdesk.pipeline.completions import Completions
 from frontdesk.pipeline.pauses import Patience
 from frontdesk.pipeline.steps import Steps
 from frontdesk.routing.dispatch import Dispatched, Dispatcher
-from frontdesk.store import dialogues
+from frontdesk.store import dialogues, directory, thread, turns
 from frontdesk.store.conversations import Claim
 from frontdesk.store.database import Database
 from frontdesk.store.progress import Failed, Routed
-from frontdesk.store.turns import Draft, Outcome
+from frontdesk.store.turns import Draft, Ended, Outcome
 
 log = structlog.get_logger(__name__)
 
@@ -93,6 +95,36 @@ class Replier:
             UnavailableError, LeaseLostError: nothing more was stored.
         """
         await self._take_turn(claim, records, rules, self._word_of(records[0]))
+
+    async def suggest(self, conversation_id: int) -> Turn:
+        """A person asks for a draft for what the customer wrote last. It waits for them, whatever the mode.
+
+        Raises:
+            NotFoundError: there is no such conversation. ConflictError: there is nothing to answer, or its answer is on its way.
+            AgentError: no agent answered. UnavailableError: the store is away.
+        """
+        dialogue = await dialogues.fetch(self._database, conversation_id)
+        if dialogue is None:
+            raise NotFoundError("there is no such conversation")
+        record = await thread.latest_judged(self._database, conversation_id)
+        if record is None:
+            raise ConflictError("nothing is here yet that could be answered")
+        whole = together((record,))
+        brief = await self._briefer.brief(whole, record, dialogue, now=self._clock())
+        rules = await directory.list_rules(self._database)
+        route = (await self._dispatcher.dispatch(whole, rules, brief=brief, key=f"draft-{uuid.uuid4().hex}")).route
+        if not route.success:
+            raise AgentError(route.reason)
+        reply = AgentReply.model_validate(route.response)
+        if not reply.reply.strip():
+            raise ConflictError("the agent has nothing to say to this")
+        draft = _draft(reply, route.agent, state="suggested", reason="somebody asked for it")
+        changes = (*brief.changes, *_remembered(reply, record.id))
+        asked = Ended(
+            account_id=record.account_id, conversation_id=conversation_id, first_message_id=record.id,
+            last_message_id=record.id, outcome=Outcome(dialogue=dialogue, drafts=(draft,), changes=changes),
+        )  # fmt: skip
+        return await turns.suggest(self._database, asked, now=self._clock())
 
     async def _take_turn(
         self, claim: Claim, records: tuple[Record, ...], rules: tuple[Rule, ...], word: Word | None
@@ -159,30 +191,14 @@ class Replier:
         )
         drafts = []
         if reply.reply.strip():
-            drafts.append(
-                Draft(
-                    kind="answer",
-                    state=verdict.state,
-                    agent=route.agent,
-                    text=reply.reply,
-                    confidence=reply.confidence,
-                    reason=verdict.reason,
-                )
-            )
+            drafts.append(_draft(reply, route.agent, state=verdict.state, reason=verdict.reason))
         outcome = Outcome(
             dialogue=dialogue,
             drafts=tuple(drafts),
             assigns=self._assigns,
-            changes=changes,
+            changes=(*changes, *_remembered(reply, whole.id)),
             learned=learned_from(whole, reply, fields=self._briefer.fields),
         )
-        if reply.memory is not None:
-            place = (
-                ("memory_id", None if reply.memory.is_gone else reply.memory.id),
-                ("memory_item", reply.memory.last_item),
-                ("memory_up_to", whole.id),
-            )
-            outcome = replace(outcome, changes=(*outcome.changes, *place))
         labels = tuple(dict.fromkeys((*dialogue.labels, *(item.label for item in reply.actions if item.type == "tag"))))
         if labels != dialogue.labels:
             outcome = replace(outcome, changes=(*outcome.changes, ("labels", labels)))
@@ -300,6 +316,23 @@ class Replier:
         # the database inside a transaction, waits for all.
         async with self._reading:
             return await asyncio.to_thread(wishes_of, record, route, self._calendar_of(record.message.account))
+
+
+def _draft(reply: AgentReply, agent: str | None, *, state: Literal["suggested", "chosen"], reason: str) -> Draft:
+    return Draft(
+        kind="answer", state=state, agent=agent, text=reply.reply, confidence=reply.confidence, reason=reason
+    )  # fmt: skip
+
+
+def _remembered(reply: AgentReply, up_to: int) -> tuple[tuple[str, object], ...]:
+    """Where the provider's memory is after an answer, as the dialogue notes it."""
+    if reply.memory is None:
+        return ()
+    return (
+        ("memory_id", None if reply.memory.is_gone else reply.memory.id),
+        ("memory_item", reply.memory.last_item),
+        ("memory_up_to", up_to),
+    )
 
 
 def together(records: tuple[Record, ...]) -> Record:

@@ -79,12 +79,16 @@ class Dispatcher:
         rules: tuple[Rule, ...],
         *,
         brief: Brief,
+        key: str | None = None,
         trace: str | None = None,
     ) -> Dispatched:
-        """Choose an agent and get its answer. A route without success means that nobody could be reached."""
+        """Choose an agent and get its answer. A route without success means that nobody could be reached.
+
+        Asked again about a message an agent gives the same answer, unless ``key`` names another request.
+        """
         started = time.monotonic()
         choice = self.choose(record, rules)
-        request = _request(record, choice.agent, brief)
+        request = _request(record, choice.agent, brief, key or f"route-{record.key}")
         reasons = [choice.reason]
         route: Route | None = None
         calls = 0
@@ -173,12 +177,12 @@ class Dispatcher:
         return reply.model_copy(update={"agent": name, "actions": actions})
 
 
-def _request(record: Record, agent: str, brief: Brief) -> AgentRequest:
+def _request(record: Record, agent: str, brief: Brief, key: str) -> AgentRequest:
     assert record.analysis is not None  # noqa: S101 (routing follows analysis)
     message = record.message
     return AgentRequest(
         **{name: getattr(brief, name) for name in Brief.model_fields},
-        idempotency_key=f"route-{record.key}",
+        idempotency_key=key,
         agent=agent,
         message=message.text,
         quoted=message.quoted.content if message.quoted else None,

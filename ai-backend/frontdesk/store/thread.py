@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import and_, literal, null, or_, select, true, union_all
+from sqlalchemy import and_, func, literal, null, or_, select, true, union_all
 
 from frontdesk.domain.messages import Record
 from frontdesk.domain.outgoing import ACKNOWLEDGED, Outgoing
@@ -24,6 +24,19 @@ class Spent:
     model: str | None
     usage: Usage
     degraded_reason: str | None
+
+
+async def latest_judged(database: Database, conversation_id: int) -> Record | None:
+    """What a customer wrote last in a conversation, of what is judged."""
+    message, analysis = webhook_messages, analytics_results
+    newest = (
+        select(func.max(message.c.id))
+        .join(analysis, analysis.c.webhook_message_id == message.c.id)
+        .where(message.c.conversation_id == conversation_id, message.c.is_from_us.is_(False))
+    )
+    async with database.read() as connection:
+        number = await connection.scalar(newest)
+    return await messages.fetch(database, number) if number is not None else None
 
 
 async def received(

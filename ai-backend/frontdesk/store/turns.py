@@ -13,7 +13,7 @@ from frontdesk.domain.outgoing import Outgoing
 from frontdesk.domain.profiles import Learned
 from frontdesk.domain.replies import Dialogue, Turn, TurnKind, TurnState
 from frontdesk.store import dialogues, events, profiles
-from frontdesk.store.database import Database
+from frontdesk.store.database import Database, inserted_id
 from frontdesk.store.reply_tables import bots, turns
 from frontdesk.store.reply_tables import dialogues as dialogue_table
 from frontdesk.store.tables import accounts, conversations
@@ -113,6 +113,42 @@ async def keep(connection: AsyncConnection, ended: Sequence[Ended], *, now: date
             if row.state == "suggested" and row.last_message_id in by_message
         ],
     )
+
+
+async def suggest(database: Database, asked: Ended, *, now: datetime) -> Turn:
+    """A draft that somebody asked for, in place of what was drafted for its message before.
+
+    Raises:
+        ConflictError: an answer to that message is on its way.
+    """
+    (draft,) = asked.outcome.drafts
+    place, values = turns.c.conversation_id == asked.conversation_id, _row(asked, draft, now)
+
+    async def work(connection: AsyncConnection) -> int:
+        held = select(conversations.c.id).where(conversations.c.id == asked.conversation_id)
+        await connection.execute(held.with_for_update())
+        mine = turns.c.last_message_id == asked.last_message_id, turns.c.kind == draft.kind
+        known = (await connection.execute(select(turns.c.id, turns.c.state).where(*mine))).first()
+        if known is not None and known.state in {"chosen", "queued"}:
+            raise ConflictError("an answer to this is on its way already")
+        await connection.execute(
+            update(turns)
+            .where(place, turns.c.state == "suggested", turns.c.kind == draft.kind)
+            .values(state="superseded", decided_at=now)
+        )
+        if asked.outcome.changes:
+            await dialogues.change(connection, asked.conversation_id, **dict(asked.outcome.changes))
+        if known is None:
+            id_ = inserted_id(await connection.execute(insert(turns).values(**values)))
+        else:
+            id_ = int(known.id)
+            await connection.execute(update(turns).where(turns.c.id == id_).values(**values))
+        await events.add(connection, [_told("reply.suggested", asked, id_, now)])
+        return id_
+
+    found = await fetch(database, await database.write(work))
+    assert found is not None  # noqa: S101 (it has just been written)
+    return found
 
 
 async def _as_it_is_now(connection: AsyncConnection, item: Ended) -> Ended:

@@ -84,6 +84,7 @@ ROUTES = (
     web.post(r"/contacts/{id:\d{1,20}}/merge", contacts.merge),
     web.post(r"/contacts/{id:\d{1,20}}/unmerge", contacts.unmerge),
     web.post("/tools/{name}", tools.use),
+    web.post(r"/conversations/{id:\d{1,20}}/drafts", turns.suggest),
     web.get("/turns", turns.all_turns),
     web.get(r"/turns/{id:\d{1,20}}", turns.one),
     web.post(r"/turns/{id:\d{1,20}}/accept", turns.accept),

@@ -16,7 +16,7 @@ from frontdesk.domain.business import Business
 from frontdesk.domain.hours import Calendar
 from frontdesk.domain.messages import Record
 from frontdesk.domain.ports import Wakeups
-from frontdesk.domain.replies import Limits
+from frontdesk.domain.replies import Limits, Turn
 from frontdesk.media.files import MediaFiles
 from frontdesk.pipeline.accept import Acceptor
 from frontdesk.pipeline.completions import Completions
@@ -52,6 +52,7 @@ class Desk:
     limits: Limits
     tools: Tools
     judge_again: Callable[[Record], Awaitable[None]]
+    suggest: Callable[[int], Awaitable[Turn]]
     zone_of: Callable[[str | None], ZoneInfo]
     calendar_of: Callable[[str], Calendar]
     business: Business

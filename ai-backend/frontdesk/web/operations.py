@@ -17,6 +17,7 @@ from frontdesk.web.api import access, configuring, contacts, figures, jottings
 from frontdesk.web.contact_documents import ContactDocument
 from frontdesk.web.describing import LIMIT, UNAUTHENTICATED, UNAVAILABLE, answer, problem, request_body
 from frontdesk.web.documents import MessageDocument, OutgoingDocument
+from frontdesk.web.reply_documents import TurnDocument
 
 WHOLE = {"type": "integer", "format": "int64", "minimum": 1, "maximum": 2**63 - 1}
 TEXT = {"type": "string"}
@@ -81,6 +82,10 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(
         "POST /contacts/{id}/numbers", "Say where a contact is reached", contacts.NumberDraft, ContactDocument,
         but=[(409, "The number is another contact's")],
+    ),
+    Operation(
+        "POST /conversations/{id}/drafts", "Have an agent draft an answer to what was written last", gives=TurnDocument,
+        status=201, but=[(409, "There is nothing to answer, or its answer is on its way"), (502, "No agent answered")],
     ),
     Operation("GET /contacts/{id}/notes", "What is written down about a contact", gives=inbox_documents.NotesDocument),
     Operation("POST /contacts/{id}/notes", "Write something down", jottings.NoteDraft, Note, status=201),

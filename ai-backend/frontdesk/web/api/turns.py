@@ -74,6 +74,20 @@ async def accept(request: web.Request) -> web.Response:
     return web.json_response(text=document.model_dump_json(), status=202, headers={"Location": f"/outbox/{id_}"})
 
 
+async def suggest(request: web.Request) -> web.Response:
+    """``POST /conversations/{id}/drafts``: have an agent write one, now."""
+    desk = request.app[DESK]
+    desk.gate.check(request, "write")
+    number = int(request.match_info["id"])
+    if number > MAX_ID:
+        raise NotFoundError("there is no such conversation")
+    turn = await desk.suggest(number)
+    desk.feed.announce()
+    return web.json_response(
+        text=turn_of(turn).model_dump_json(), status=201, headers={"Location": f"/turns/{turn.id}"}
+    )
+
+
 async def dismiss(request: web.Request) -> web.Response:
     """``POST /turns/{id}/dismiss``: throw it away."""
     desk = request.app[DESK]

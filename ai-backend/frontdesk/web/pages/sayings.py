@@ -20,6 +20,8 @@ SAYINGS = (
     _("only observed, nobody was asked"),
     _("no rule and no agent's manifest matched"),
     _("not sure enough (%(sure)s)"),
+    _("somebody asked for it"),
+    _("somebody stepped in while it was written"),
     _("sure (%(sure)s) and safe"),
     _("the agent asks for a person: %(why)s"),
     _("the agent is not sure (%(sure)s)"),
