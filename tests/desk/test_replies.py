@@ -70,6 +70,15 @@ async def test_a_draft_is_written_when_somebody_asks_for_one(start_desk: DeskFac
     assert (await call(desk, "POST", "/conversations/999/drafts")).status == 404
 
 
+async def test_where_no_agent_writes_a_draft_that_is_said(start_desk: DeskFactory) -> None:
+    """And nothing is left behind of it."""
+    desk: RunningDesk = await start_desk(with_agents=False, reply_mode="observe")
+    number = (await desk.post(webhook("When do you close?"))).document["conversation_id"]
+    refused = await call(desk, "POST", f"/conversations/{number}/drafts")
+    assert (refused.status, refused.document["code"]) == (502, "agent_failed")
+    assert await drafted(desk) == []
+
+
 async def test_in_auto_what_is_sure_and_safe_is_sent_once(start_desk: DeskFactory, openai: FakeOpenAI) -> None:
     """And counts as the answer to what it answers."""
     sure(openai)
