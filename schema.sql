@@ -87,6 +87,14 @@ CREATE TABLE critical_groups (
 	CONSTRAINT uq_critical_groups_group_key UNIQUE (group_key)
 )ENGINE=InnoDB CHARSET=utf8mb4 COLLATE utf8mb4_bin;
 
+CREATE TABLE daily_stats (
+	day DATE NOT NULL,
+	metric VARBINARY(32) NOT NULL,
+	label VARBINARY(64) NOT NULL,
+	value BIGINT NOT NULL,
+	PRIMARY KEY (day, metric, label)
+)ENGINE=InnoDB CHARSET=utf8mb4 COLLATE utf8mb4_bin;
+
 CREATE TABLE duties (
 	name VARBINARY(64) NOT NULL,
 	version BIGINT NOT NULL,
@@ -222,6 +230,8 @@ CREATE TABLE system_stats (
 	value BIGINT NOT NULL,
 	PRIMARY KEY (day, hour, metric, label)
 )ENGINE=InnoDB CHARSET=utf8mb4 COLLATE utf8mb4_bin;
+
+CREATE INDEX ix_system_stats_metric_day ON system_stats (metric, day);
 
 CREATE TABLE webhook_endpoints (
 	id INTEGER NOT NULL AUTO_INCREMENT,
@@ -709,4 +719,4 @@ CREATE TABLE alembic_version (
 	PRIMARY KEY (version_num)
 );
 
-INSERT INTO alembic_version (version_num) VALUES ('0013');
+INSERT INTO alembic_version (version_num) VALUES ('0014');

@@ -78,7 +78,10 @@ def prepare(url: str, count: int) -> None:
             for label in labels
         ]  # fmt: skip
         cursor.executemany("INSERT INTO system_stats VALUES (%s, %s, %s, %s, %s)", rows)
-        cursor.execute("ANALYZE TABLE search_words, waits, conversations, system_stats")
+        cursor.execute(
+            "INSERT INTO daily_stats SELECT day, metric, label, SUM(value) FROM system_stats GROUP BY day, metric, label"
+        )
+        cursor.execute("ANALYZE TABLE search_words, waits, conversations, system_stats, daily_stats")
         cursor.fetchall()
         cursor.execute("SET GLOBAL innodb_flush_log_at_trx_commit = 1")
     connection.close()

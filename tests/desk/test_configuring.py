@@ -1,5 +1,6 @@
 """How the desk works is set by people: who comes first, who gets what, when it is open, how long things are kept."""
 
+from collections import Counter
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -98,6 +99,8 @@ async def test_how_long_things_are_kept_is_set_by_people(start_desk: DeskFactory
 async def _put(database: Database, rows: list[dict[str, Any]]) -> None:
     async def work(connection: AsyncConnection) -> None:
         await connection.execute(insert(system_stats), rows)
+        for day in {row["day"] for row in rows}:
+            await stats.sum_up(connection, day)
 
     await database.write(work)
 
@@ -150,3 +153,29 @@ async def test_figures_by_day_come_from_what_happened(desk: RunningDesk) -> None
     assert (await owner.call("GET", "/analytics/nothing.csv")).status == 404
     for query in ("from=2026-02-01&to=2026-01-01", "from=x", "from=1066-01-01"):
         assert (await owner.call("GET", f"/stats/daily?{query}")).status == 422
+
+
+@pytest.mark.parametrize(
+    "zone", ["UTC", "Europe/London", "America/Santiago", "Asia/Kolkata", "Pacific/Kiritimati", "Australia/Lord_Howe"]
+)
+async def test_sums_of_days_are_those_of_their_hours(database: Database, zone: str) -> None:
+    """However far from UTC, and when clocks are set there; counted one by one as a check."""
+    begin, place = datetime(2026, 3, 25, tzinfo=UTC), ZoneInfo(zone)
+    hours = [begin + timedelta(hours=ahead) for ahead in range(24 * 16)]
+    rows: list[dict[str, Any]] = [
+        {"day": hour.date(), "hour": hour.hour, "metric": "state", "label": "processed", "value": 1 + number % 7}
+        for number, hour in enumerate(hours)
+    ]
+    await _put(database, rows)
+    first, last = date(2026, 3, 26), date(2026, 4, 8)
+    expected: Counter[date] = Counter()
+    for row, hour in zip(rows, hours, strict=True):
+        shift = timedelta(hours=hour.astimezone(place).utcoffset() // timedelta(hours=1))  # type: ignore[operator]
+        local = (hour + shift).date()
+        if first <= local <= last:
+            expected[local] += row["value"]
+    found = await analytics.daily(database, first, last, place)
+    assert found.numbers["state"]["processed"] == dict(expected)
+    assert sum(found.by_hour.values()) > 0
+    summed = await analytics.totals(database, first, last, place, ["state"])
+    assert summed["state"]["processed"] == sum(expected.values())

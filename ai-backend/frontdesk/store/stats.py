@@ -2,7 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, FromClause, and_, delete, func, insert, select, true
@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from frontdesk.domain.usage import Usage
 from frontdesk.store.database import Database
 from frontdesk.store.desk_tables import waits
-from frontdesk.store.tables import agent_routing, analytics_results, system_stats, webhook_messages
+from frontdesk.store.tables import agent_routing, analytics_results, daily_stats, system_stats, webhook_messages
 
 MAX_DURATIONS = 20_000
 RESPONSE_BOUNDS_S = (60, 300, 900, 1800, 3600, 7200, 14_400, 28_800, 86_400, 259_200)
@@ -95,8 +95,21 @@ async def roll_up(database: Database, hour: datetime) -> None:
         ]
         if rows:
             await connection.execute(insert(table), rows)
+        await sum_up(connection, start.date())
 
     await database.write(work)
+
+
+async def sum_up(connection: AsyncConnection, day: date) -> None:
+    """Write the totals of a day (UTC) to ``daily_stats``: a part of the transaction that changed one of its hours."""
+    hours, days = system_stats, daily_stats
+    await connection.execute(delete(days).where(days.c.day == day))
+    summed = (
+        select(hours.c.day, hours.c.metric, hours.c.label, func.sum(hours.c.value))
+        .where(hours.c.day == day)
+        .group_by(hours.c.day, hours.c.metric, hours.c.label)
+    )
+    await connection.execute(insert(days).from_select(["day", "metric", "label", "value"], summed))
 
 
 async def _counts(connection: AsyncConnection, since: datetime, until: datetime | None) -> dict[str, dict[str, int]]:

@@ -216,6 +216,16 @@ system_stats = table(
     Column("metric", Id(32), primary_key=True),
     Column("label", Id(64), primary_key=True),
     Column("value", BigInteger, nullable=False),
+    Index("ix_system_stats_metric_day", "metric", "day"),
+)
+
+# The same by days of UTC: a month of hours is tens of thousands of rows.
+daily_stats = table(
+    "daily_stats",
+    Column("day", Date, primary_key=True),
+    Column("metric", Id(32), primary_key=True),
+    Column("label", Id(64), primary_key=True),
+    Column("value", BigInteger, nullable=False),
 )
 
 outbox = table(
