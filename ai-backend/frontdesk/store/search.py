@@ -4,6 +4,7 @@ Words are written in the transaction that makes a text known, and go with what t
 first, and stops when it has enough: what it takes does not grow with what is stored. See docs/decisions/0017.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -110,14 +111,14 @@ async def find(database: Database, text: str, *, limit: int, before: int | None 
         meant = [await _meant(connection, word) for word in asked_words(text)]
         if not meant or not all(meant):
             return Results()
-        received = await _received(connection, await _subjects(connection, meant, RECEIVED, limit, before))
+        kinds = (RECEIVED, SENT, CONTACT, GROUP) if before is None else (RECEIVED,)
+        ids = await _subjects(connection, meant, kinds, limit, before)
+        received = await _received(connection, ids[RECEIVED])
         if before is not None:
             return Results(messages=sorted(received, key=_moment, reverse=True))
-        sent = await _sent(connection, await _subjects(connection, meant, SENT, limit))
-        people = await _subjects(connection, meant, CONTACT, limit)
-        groups = await _subjects(connection, meant, GROUP, limit)
+        sent = await _sent(connection, ids[SENT])
         return Results(
-            chats=await _chats(connection, people, groups, limit),
+            chats=await _chats(connection, ids[CONTACT], ids[GROUP], limit),
             messages=sorted([*received, *sent], key=_moment, reverse=True)[:limit],
         )
 
@@ -217,54 +218,70 @@ async def _rebuild(kind: int, wanted: Select[Any], connection: AsyncConnection) 
 
 
 async def _subjects(
-    connection: AsyncConnection, meant: Sequence[Sequence[str]], kind: int, limit: int, before: int | None = None
-) -> list[int]:
-    """The newest things of a kind that have, for each word that was asked for, one of those that it may mean."""
-    first = 0
-    if len(meant) > 1:
-        # Along the rarest: the others are looked up in what it finds.
-        numbers = [await _counted(connection, words, kind) for words in meant]
-        first = numbers.index(min(numbers))
-        if not numbers[first]:
-            return []
+    connection: AsyncConnection,
+    meant: Sequence[Sequence[str]],
+    kinds: Sequence[int],
+    limit: int,
+    before: int | None = None,
+) -> dict[int, list[int]]:
+    """Kind → the newest things of it that have, for each word that was asked for, one of those that it may mean."""
     table = search_words
-    parts = []
-    for word in meant[first]:
-        part = select(table.c.subject_id).where(table.c.word == word, table.c.kind == kind)
+    parts: list[Select[Any]] = []
+    for kind, first in (await _rarest(connection, meant, kinds)).items():
+        # Along the rarest: the others are looked up in what it finds.
+        conditions = [table.c.kind == kind]
         if before is not None:
-            part = part.where(table.c.subject_id < before)
+            conditions.append(table.c.subject_id < before)
         for place, words in enumerate(meant):
             if place != first:
                 other = table.alias()
                 has = select(literal(1)).where(
                     other.c.kind == kind, other.c.subject_id == table.c.subject_id, other.c.word.in_(words)
                 )
-                part = part.where(has.exists())
-        parts.append(select(part.order_by(table.c.subject_id.desc()).limit(limit).subquery()))
-    rows = await connection.execute(union_all(*parts))
-    return sorted({int(row[0]) for row in rows}, reverse=True)[:limit]
+                conditions.append(has.exists())
+        for word in meant[first]:
+            newest = select(table.c.subject_id).where(table.c.word == word, *conditions)
+            part = newest.order_by(table.c.subject_id.desc()).limit(limit).subquery()
+            parts.append(select(literal(kind).label("kind"), part.c.subject_id))
+    found: dict[int, list[int]] = {kind: [] for kind in kinds}
+    if parts:
+        ids: defaultdict[int, set[int]] = defaultdict(set)
+        for kind, id_ in await connection.execute(union_all(*parts)):
+            ids[int(kind)].add(int(id_))
+        found |= {kind: sorted(some, reverse=True)[:limit] for kind, some in ids.items()}
+    return found
+
+
+async def _rarest(connection: AsyncConnection, meant: Sequence[Sequence[str]], kinds: Sequence[int]) -> dict[int, int]:
+    """Kind → the place of the word that the fewest things have, counted up to a bound; without kinds of which none have one."""
+    if len(meant) == 1:
+        return dict.fromkeys(kinds, 0)
+    table = search_words
+    counts = []
+    for kind in kinds:
+        for words in meant:
+            some = select(literal(1).label("one")).where(table.c.word.in_(words), table.c.kind == kind).limit(COUNTED)
+            counts.append(select(func.count()).select_from(some.subquery()).scalar_subquery())
+    numbers = iter((await connection.execute(select(*counts))).one())
+    found: dict[int, int] = {}
+    for kind in kinds:
+        counted = [int(next(numbers)) for _ in meant]
+        if min(counted):
+            found[kind] = counted.index(min(counted))
+    return found
 
 
 async def _meant(connection: AsyncConnection, word: str) -> Sequence[str]:
     """The words that there are and that begin so, the word itself first; a short one means itself."""
-    table = search_words
     if len(word) < SHORTEST_BEGINNING:
         return (word,)
-    found: list[str] = []
-    last = word
-    while len(found) < MOST_COMPLETIONS:
-        # One step along the index each: a common word is passed by at once.
-        beyond = table.c.word >= last if not found else table.c.word > last
-        known = await connection.scalar(select(func.min(table.c.word)).where(beyond, table.c.word < word + AFTER_ALL))
-        if known is None:
-            break
-        last = str(known)
-        found.append(last)
-    return found
-
-
-async def _counted(connection: AsyncConnection, words: Sequence[str], kind: int) -> int:
-    """How many things have one of the words, counted up to a bound."""
     table = search_words
-    some = select(literal(1).label("one")).where(table.c.word.in_(words), table.c.kind == kind).limit(COUNTED)
-    return int(await connection.scalar(select(func.count()).select_from(some.subquery())) or 0)
+    known = (
+        # Distinct along the index: servers step from word to word, and pass a common one by at once.
+        select(table.c.word)
+        .distinct()
+        .where(table.c.word >= word, table.c.word < word + AFTER_ALL)
+        .order_by(table.c.word)
+        .limit(MOST_COMPLETIONS)
+    )
+    return [str(found) for found in await connection.scalars(known)]
