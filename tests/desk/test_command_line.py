@@ -71,7 +71,7 @@ async def test_a_chat_is_read_in_worked_on_told_and_forgotten(shell: Shell) -> N
     assert "Waits for your answer" in looked
     assert "repair, Fri 2026-01-16 15:00: My bicycle is broken" in looked
     assert "Nothing was stored." in looked
-    stored = await shell.run("import", chat, "--phone", "+1 555 010 0111")
+    stored = await shell.run("import", chat, "--phone", "+1 555 010 0111", "--waits-for", "10000")
     assert "Stored: 3 messages." in stored
     waiting = await shell.run("waiting")
     assert "Ada Example" in waiting
@@ -171,3 +171,18 @@ async def test_one_odd_file_of_many_does_not_keep_the_others_out(shell: Shell) -
     assert "Left out: letter.txt: no line looks like a message" in told
     assert "Stored: 3 messages." in told
     assert "Stored: 1 messages." in told
+
+
+async def test_files_of_one_phone_write_their_dates_alike(shell: Shell) -> None:
+    """What one file leaves open another one tells; and at the end stands what became of all of them."""
+    (shell.directory / "open.txt").write_text(
+        "11/6/26, 9:00 AM - Noor Example: Do you have tandems?\n", encoding="utf-8"
+    )
+    (shell.directory / "certain.txt").write_text("10/31/26, 9:00 AM - Ada Example: Hello\n", encoding="utf-8")
+    alone = await shell.run("import", "--dry-run", "open.txt", "--me", "Lale")
+    assert "if that is wrong, say --dates" in alone
+    told = await shell.run("import", "open.txt", "certain.txt", "--me", "Lale")
+    assert "messages from 2026-11-06 to 2026-11-06" in told
+    assert "--dates" not in told
+    assert "2 chats, 2 messages" in told
+    assert "Stored: 2 messages. In 1 chats somebody waits." in told

@@ -149,6 +149,10 @@ async def test_a_person_says_where_somebody_is_reached(desk: RunningDesk) -> Non
         added = await call(desk, "POST", path, phone="+1 555 010-0111")
         assert {"kind": "phone", "value": "+15550100111"} in added.document["identities"]
     assert await contact_id(desk, text="It is me") == ada
+    removed = await call(desk, "DELETE", path, phone="+1 555 010-0111")
+    assert [item["kind"] for item in removed.document["identities"]] == ["id"]
+    assert (await call(desk, "DELETE", path, phone="+15550100111")).status == 404
+    assert (await call(desk, "DELETE", f"/contacts/{ben}/numbers", phone="+15550100222")).status == 409
     taken = await call(desk, "POST", path, phone="+15550100222")
     assert (taken.status, f"Ben (contact {ben})" in taken.document["detail"]) == (409, True)
     merged = await call(desk, "POST", path, phone="+15550100222", merges=True)

@@ -190,6 +190,15 @@ async def test_a_number_that_is_told_later_joins_what_was_read_in_before(desk: D
     assert await profiles.fetch(desk.database, 1) == contact
 
 
+async def test_who_wrote_long_ago_waits_no_more(desk: Desk) -> None:
+    """They would stand before everybody who waits now; what they wrote is judged and found all the same."""
+    old = CHAT.replace("11/17/26", "5/17/26").replace("11/18/26", "5/18/26")
+    report = await desk.read(desk.file(old))
+    assert [item.sender for item in report.waiting] == ["Ada Example"]
+    assert report.stored == report.messages
+    assert await inbox.waiting(desk.database, limit=10) == []
+
+
 async def test_a_group_is_one_conversation_of_several_people(desk: Desk) -> None:
     """Whoever is not us is a contact of their own."""
     text = (

@@ -49,6 +49,18 @@ async def test_a_newer_draft_takes_the_place_of_an_older_one(desk: RunningDesk) 
     assert [turn["state"] for turn in found] == ["suggested", "superseded"]
 
 
+async def test_thanks_leave_the_draft_for_the_question_where_it_is(desk: RunningDesk) -> None:
+    """Who asked still waits for the price, and nobody needs an answer to “thanks”."""
+    number = (await desk.post(webhook("How much is a full service?"))).document["conversation_id"]
+    before = (await shown(desk, number))["draft"]
+    await desk.post(webhook("thanks 👍"))
+    assert (await shown(desk, number))["draft"] == before
+    # Where nobody waits, as after an answer, it gets a draft of its own.
+    await call(desk, "PATCH", f"/conversations/{number}", status="done")
+    await desk.post(webhook("thanks"))
+    assert (await shown(desk, number))["draft"]["turn_id"] != before["turn_id"]
+
+
 async def test_a_draft_is_written_when_somebody_asks_for_one(start_desk: DeskFactory, openai: FakeOpenAI) -> None:
     """Of what was only observed, or anew of what was thrown away; it waits for a person also where answers leave by themselves."""
     sure(openai)

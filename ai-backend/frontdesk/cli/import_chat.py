@@ -1,6 +1,6 @@
 """``frontdesk import``: try the desk on a chat that one has."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -9,8 +9,8 @@ from zoneinfo import ZoneInfo
 import click
 
 from frontdesk.bootstrap import assessor_of, business_of, media_of, model_client_of, opened
-from frontdesk.channels.whatsapp_export import DATE_ORDERS, DateOrder, read_export
-from frontdesk.desk.importing import Chat, Importer, Report, Waiting, who_is_who
+from frontdesk.channels.whatsapp_export import DATE_ORDERS, DateOrder, Export, read_export
+from frontdesk.desk.importing import WAITS_FOR_DAYS, Chat, Importer, Report, Waiting, who_is_who
 from frontdesk.domain.contacts import normalise_phone
 from frontdesk.domain.errors import InvalidInputError
 from frontdesk.domain.hours import Calendar
@@ -35,6 +35,14 @@ MICRO = 1_000_000
 @click.option(
     "--with-model", is_flag=True, help="Judge by the model of your settings, which may cost, instead of by rules."
 )
+@click.option(
+    "--waits-for",
+    type=click.IntRange(0, 36_500),
+    default=WAITS_FOR_DAYS,
+    show_default=True,
+    metavar="DAYS",
+    help="Who was not answered for longer waits no more.",
+)
 @click.option("--dry-run", is_flag=True, help="Store nothing.")
 async def import_chat(
     files: tuple[Path, ...],
@@ -44,6 +52,7 @@ async def import_chat(
     account: str,
     dates: DateOrder | None,
     with_model: bool,
+    waits_for: int,
     dry_run: bool,
 ) -> int:
     """Read chats that WhatsApp exported (FILES: .zip or .txt), judge every message, and say who waits and what for.
@@ -59,19 +68,18 @@ async def import_chat(
     number = normalise_phone(phone, region=settings.default_region) if phone else None
     if phone and number is None:
         raise InvalidInputError(f"--phone: {phone} is no phone number; write it with + and the country's code")
-    chats: list[tuple[Path, Chat]] = []
     left_out: list[InvalidInputError] = []
-    for path in files:
+    chats: list[tuple[Path, Chat]] = []
+    for path, export in _read(files, calendar.zone, dates, left_out):
+        is_alone = len(files) == 1 or len(export.senders) == 1
+        mine = [name for name in me if is_alone or name in export.senders]
         try:
-            export = read_export(path, zone=calendar.zone, order=dates)
-            is_alone = len(files) == 1 or len(export.senders) == 1
-            mine = [name for name in me if is_alone or name in export.senders]
             chats.append((path, who_is_who(export, me=mine, phone=number)))
         except InvalidInputError as error:
-            # One odd file of many does not keep the others out.
             left_out.append(error)
     if not chats:
         raise left_out[0]
+    reports: list[Report] = []
     async with (
         _assessor(settings, with_model=with_model) as assessor,
         _store(settings, is_wanted=not dry_run) as database,
@@ -80,14 +88,51 @@ async def import_chat(
         importer = Importer(
             assessor=assessor, calendar=calendar, account=account, region=settings.default_region, database=database,
             media=media_of(settings, database) if database else None, now=now,
+            waits_for_days=waits_for,
         )  # fmt: skip
         for path, chat in chats:
             with click.progressbar(length=len(chat.export.messages), label=path.name) as bar:
                 report = await importer.read(chat, path, advance=bar.update)
             _tell(chat, report, calendar, now=now, is_stored=database is not None)
+            reports.append(report)
+    if len(reports) > 1:
+        _tell_together(reports, guessed=sum(not chat.export.is_certain for _, chat in chats))
     for problem in left_out:
         click.echo(f"Left out: {problem.detail}", err=True)
     return 1 if left_out else 0
+
+
+def _read(
+    files: Sequence[Path], zone: ZoneInfo, dates: DateOrder | None, left_out: list[InvalidInputError]
+) -> list[tuple[Path, Export]]:
+    """The chats of all files. One phone writes all its dates alike: where some files tell how, the others are read so, too."""
+    found: list[tuple[Path, Export]] = []
+    for path in files:
+        try:
+            found.append((path, read_export(path, zone=zone, order=dates)))
+        except InvalidInputError as error:
+            # One odd file of many does not keep the others out.
+            left_out.append(error)
+    orders = {export.order for _, export in found if export.is_certain}
+    if len(orders) != 1:
+        return found
+    return [(path, export if export.is_certain else _read_as(path, export, zone, *orders)) for path, export in found]
+
+
+def _read_as(path: Path, guessed: Export, zone: ZoneInfo, order: DateOrder) -> Export:
+    try:
+        return read_export(path, zone=zone, order=order)
+    except InvalidInputError:
+        return guessed
+
+
+def _tell_together(reports: Sequence[Report], *, guessed: int) -> None:
+    click.echo()
+    waiting = len([report for report in reports if report.waiting])
+    click.secho(f"{len(reports)} chats, {sum(report.messages for report in reports)} messages", bold=True)
+    click.echo(f"Stored: {sum(report.stored for report in reports)} messages. In {waiting} chats somebody waits.")
+    if guessed:
+        click.echo(f"In {guessed} chats it could not be told how dates are written; if they are wrong, say --dates.")
 
 
 def _throwaway() -> dict[str, str]:

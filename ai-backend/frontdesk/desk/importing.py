@@ -3,7 +3,7 @@
 import re
 from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from hashlib import blake2b
 from mimetypes import guess_type
@@ -34,6 +34,8 @@ DIGEST_BYTES = 12
 COMPARED = 50
 WISHES_OF = timedelta(days=30)
 """Older wishes of a chat were granted, or are forgotten."""
+WAITS_FOR_DAYS = 30
+"""Who wrote longer ago waits no more: they would stand before everybody who waits now."""
 _PREFIX = "import_"
 _SIGNS = re.compile(r"[^\w]+")
 
@@ -131,8 +133,9 @@ class Importer:
 
     def __init__(
         self, *, assessor: Assessor, calendar: Calendar, account: str, region: str | None, database: Database | None,
-        media: MediaFiles | None, now: datetime,
+        media: MediaFiles | None, now: datetime, waits_for_days: int = WAITS_FOR_DAYS,
     ) -> None:  # fmt: skip
+        self._waits_for = timedelta(days=waits_for_days)
         self._assessor = assessor
         self._calendar = calendar
         self._account = account
@@ -242,14 +245,9 @@ class Importer:
                     answered[id_] = Answered(up_to=found.id, at=item.item.at)
                     by_conversation[id_] += ()
                 else:
-                    by_conversation[id_].append(
-                        Past(
-                            message_id=found.id,
-                            since=item.judged.since,
-                            judged=item.judged.judged,
-                            wishes=item.judged.wishes,
-                        )
-                    )
+                    is_old = self._now - item.judged.since > self._waits_for
+                    judged = replace(item.judged.judged, deadline=None) if is_old else item.judged.judged
+                    by_conversation[id_].append(replace(item.judged, message_id=found.id, judged=judged))
             for id_, items in by_conversation.items():
                 known = answered.get(id_, Answered(up_to=0, at=self._now)) if is_new[id_] else None
                 await past.keep(database, id_, items, answered=known, now=self._now)

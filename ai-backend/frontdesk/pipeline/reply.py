@@ -175,9 +175,11 @@ class Replier:
         reply = AgentReply.model_validate(route.response)
         now = self._clock()
         is_automatic = self._limits.mode_of(dialogue) == "auto"
+        needs_answer = whole.analysis.action_required
         sent, is_awaited = 0, False
         if is_automatic:
             sent = await dialogues.sent_within_hour(self._database, dialogue.conversation_id, now=now)
+        if is_automatic or not needs_answer:
             is_awaited = await dialogues.is_awaited(self._database, dialogue.conversation_id, before=first.id)
         verdict = decide(
             reply,
@@ -190,7 +192,8 @@ class Replier:
             now=now,
         )
         drafts = []
-        if reply.reply.strip():
+        # A “thanks” after a question leaves the draft for the question where it is.
+        if reply.reply.strip() and (needs_answer or not is_awaited):
             drafts.append(_draft(reply, route.agent, state=verdict.state, reason=verdict.reason))
         outcome = Outcome(
             dialogue=dialogue,

@@ -110,8 +110,10 @@ async def hand_over(
     )
 
 
-async def edit(database: Database, conversation_id: int, values: Mapping[str, Any], *, now: datetime) -> None:
-    """A person says how a conversation goes on.
+async def edit(
+    database: Database, conversation_id: int, values: Mapping[str, Any], *, by: int | None = None, now: datetime
+) -> None:
+    """A person (``by``, where that is known) says how a conversation goes on; who takes over what is nobody's has it.
 
     ``values``: ``mode``, ``assignee_id``, ``labels``, ``is_stopped``, and ``handed_over`` (whether a person is to answer).
 
@@ -133,6 +135,10 @@ async def edit(database: Database, conversation_id: int, values: Mapping[str, An
                 "handed_over_at": now if is_over else None,
                 "handed_over_reason": SAID_SO if is_over else None,
             }
+            if is_over and by is not None and "assignee_id" not in changes:
+                mine = dialogues.c.conversation_id == conversation_id
+                owner = await connection.scalar(select(dialogues.c.assignee_id).where(mine))
+                changes["assignee_id"] = by if owner is None else owner
             if not is_over:
                 await connection.execute(
                     update(conversations).where(conversations.c.id == conversation_id).values(person_wrote_at=None)

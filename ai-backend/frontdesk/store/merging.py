@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from frontdesk.domain.contacts import Identity
@@ -78,6 +78,31 @@ async def add_number(database: Database, contact_id: int, phone: str, *, merges:
             await search.note_contacts(connection, [contact_id])
             data = {"contact_id": contact_id, "phone": phone}
             await events.add(connection, [events.row("contact.changed", now=now, data=data)])
+
+    await database.write(work)
+
+
+async def remove_number(database: Database, contact_id: int, phone: str, *, now: datetime) -> None:
+    """A person says that a number is not this contact's.
+
+    Raises:
+        NotFoundError: it is not. ConflictError: nothing else is known of who the contact is.
+    """
+    table = contact_identities
+
+    async def work(connection: AsyncConnection) -> None:
+        rows = await connection.execute(
+            select(table.c.kind, table.c.value).where(table.c.contact_id == contact_id).with_for_update()
+        )
+        known = [(str(row.kind), str(row.value)) for row in rows]
+        if ("phone", phone) not in known:
+            raise NotFoundError("this is no number of theirs")
+        if len(known) == 1:
+            raise ConflictError("it is all that is known of who this is")
+        await connection.execute(delete(table).where(table.c.kind == "phone", table.c.value == phone))
+        await search.note_contacts(connection, [contact_id])
+        data = {"contact_id": contact_id, "removed": phone}
+        await events.add(connection, [events.row("contact.changed", now=now, data=data)])
 
     await database.write(work)
 

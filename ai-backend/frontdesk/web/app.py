@@ -81,6 +81,7 @@ ROUTES = (
     web.get(r"/contacts/{id:\d{1,20}}", contacts.one),
     web.patch(r"/contacts/{id:\d{1,20}}", contacts.change),
     web.post(r"/contacts/{id:\d{1,20}}/numbers", contacts.add_number),
+    web.delete(r"/contacts/{id:\d{1,20}}/numbers", contacts.remove_number),
     web.post(r"/contacts/{id:\d{1,20}}/merge", contacts.merge),
     web.post(r"/contacts/{id:\d{1,20}}/unmerge", contacts.unmerge),
     web.post("/tools/{name}", tools.use),

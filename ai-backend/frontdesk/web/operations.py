@@ -87,6 +87,10 @@ OPERATIONS: tuple[Operation, ...] = (
         "POST /conversations/{id}/drafts", "Have an agent draft an answer to what was written last", gives=TurnDocument,
         status=201, but=[(409, "There is nothing to answer, or its answer is on its way"), (502, "No agent answered")],
     ),
+    Operation(
+        "DELETE /contacts/{id}/numbers", "A number is not a contact's", contacts.NumberDraft, ContactDocument,
+        but=[(409, "It is all that is known of who this is")],
+    ),
     Operation("GET /contacts/{id}/notes", "What is written down about a contact", gives=inbox_documents.NotesDocument),
     Operation("POST /contacts/{id}/notes", "Write something down", jottings.NoteDraft, Note, status=201),
     Operation("DELETE /notes/{id}", "Throw a note away"),

@@ -48,7 +48,7 @@ class UnmergeDraft(BaseModel):
 
 
 class NumberDraft(BaseModel):
-    """The body of ``POST /contacts/{id}/numbers``."""
+    """The body of ``POST`` and ``DELETE /contacts/{id}/numbers``."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
@@ -115,14 +115,30 @@ async def add_number(request: web.Request) -> web.Response:
     desk = request.app[DESK]
     desk.gate.check(request, "write")
     draft = read_document(NumberDraft, await read_body(request))
-    phone = normalise_phone(draft.phone, region=desk.settings.default_region)
-    if phone is None:
-        problem = FieldProblem(pointer="/phone", detail="must be a phone number, such as +1 555 0100111")
-        raise InvalidInputError("the body does not fit the contract", (problem,))
-    number = _number(request)
+    phone, number = _phone(desk, draft.phone), _number(request)
     await merging.add_number(desk.database, number, phone, merges=draft.merges, now=desk.clock())
     desk.feed.announce()
     return await _shown(desk, number)
+
+
+async def remove_number(request: web.Request) -> web.Response:
+    """``DELETE /contacts/{id}/numbers``: it is not theirs."""
+    desk = request.app[DESK]
+    desk.gate.check(request, "write")
+    draft = read_document(NumberDraft, await read_body(request))
+    phone, number = _phone(desk, draft.phone), _number(request)
+    await merging.remove_number(desk.database, number, phone, now=desk.clock())
+    desk.feed.announce()
+    return await _shown(desk, number)
+
+
+def _phone(desk: Desk, text: str) -> str:
+    phone = normalise_phone(text, region=desk.settings.default_region)
+    if phone is None:
+        detail = "must be a phone number with its country’s code, such as +1 555 0100111"
+        problems = (FieldProblem(pointer="/phone", detail=detail),)
+        raise InvalidInputError("the body does not fit the contract", problems)
+    return phone
 
 
 async def unmerge(request: web.Request) -> web.Response:

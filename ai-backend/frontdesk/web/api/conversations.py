@@ -131,7 +131,7 @@ async def one(request: web.Request) -> web.Response:
 async def change(request: web.Request) -> web.Response:
     """``PATCH /conversations/{id}``: a person says that it is done, or how it goes on."""
     desk = request.app[DESK]
-    desk.gate.check(request, "write")
+    caller = desk.gate.check(request, "write")
     draft = read_document(ConversationDraft, await read_body(request))
     given = draft.model_dump(exclude_unset=True)
     number = int(request.match_info["id"])
@@ -143,7 +143,9 @@ async def change(request: web.Request) -> web.Response:
     if marks:
         await glance.mark(desk.database, number, now=desk.clock(), **marks)
     if given:
-        await dialogues.edit(desk.database, number, given, now=desk.clock())
+        await dialogues.edit(
+            desk.database, number, given, by=caller.person.id if caller.person else None, now=desk.clock()
+        )  # fmt: skip
     desk.feed.announce()
     return await _shown(desk, number)
 

@@ -44,7 +44,7 @@ async def show(request: web.Request) -> web.StreamResponse:
     days = [day.isoformat() for day in figures.days]
     most = max((number for row in figures.by_hour for number in row), default=0)
     return page(
-        request, "analytics.html", section="page", figures=figures, charts=charts, days=days,
+        request, "analytics.html", section="analytics", figures=figures, charts=charts, days=days,
         data=json.dumps({"days": days, "charts": charts}), success=_success(figures),
         heat=[[_level(number, most) for number in row] for row in figures.by_hour],
         change={name: _change(name, figures) for name in SummaryDocument.model_fields},

@@ -105,7 +105,7 @@ async def show(request: web.Request) -> web.StreamResponse:
 
     async def shown(request: web.Request) -> web.StreamResponse:
         return page(
-            request, f"settings/{tab}.html", section="page", tab=tab, tabs=TABS, **await values(request.app[DESK])
+            request, f"settings/{tab}.html", section="settings", tab=tab, tabs=TABS, **await values(request.app[DESK])
         )
 
     return await entered(right)(shown)(request)

@@ -13,7 +13,7 @@ from frontdesk.web.pages.rendering import page
 @entered()
 async def show(request: web.Request) -> web.Response:
     """``GET /connection``."""
-    return page(request, "connection/connection.html", section="page", **await _links(request))
+    return page(request, "connection/connection.html", section="connection", **await _links(request))
 
 
 async def state(request: web.Request) -> web.Response:

@@ -11,7 +11,7 @@ from frontdesk.web.pages.rendering import page
 @entered()
 async def api_docs(request: web.Request) -> web.Response:
     """``GET /docs``: the API description to read."""
-    return page(request, "docs.html", api=document(), section="page docs")
+    return page(request, "docs.html", api=document(), section="docs")
 
 
 async def openapi(request: web.Request) -> web.Response:

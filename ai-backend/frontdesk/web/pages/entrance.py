@@ -27,7 +27,7 @@ def entered(right: Right = "read") -> Callable[[Page], Page]:
             try:
                 return await handler(request)
             except NotFoundError:
-                return page(request, "missing.html", status=404, section="page")
+                return page(request, "missing.html", status=404, section="missing")
 
         return guarded
 

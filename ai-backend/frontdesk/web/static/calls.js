@@ -19,7 +19,8 @@ export async function call (method, address, body, headers = {}) {
   const answer = text && response.headers.get('content-type')?.includes('json') ? JSON.parse(text) : null
   if (!response.ok) {
     const details = (answer?.errors ?? []).map((item) => `${item.pointer.replace(/^\//, '')} ${item.detail}`).join('; ')
-    throw Object.assign(new Error([answer?.detail ?? response.statusText, details].filter(Boolean).join(': ')), { status: response.status })
+    // What is wrong with a field says more than that something is wrong.
+    throw Object.assign(new Error(details || answer?.detail || response.statusText), { status: response.status })
   }
   return answer
 }
@@ -38,7 +39,11 @@ function bodyOf (element) {
   for (const field of element.elements) {
     if (!field.name || (field.type === 'radio' && !field.checked)) continue
     // What is known of somebody is only said again where it was changed.
-    if (field.dataset.within && !('always' in field.dataset) && field.value === field.defaultValue) continue
+    if ((field.dataset.within && !('always' in field.dataset)) || 'changed' in element.dataset) {
+      const { defaultValue, defaultChecked, type } = field
+      const before = type === 'checkbox' ? defaultChecked : defaultValue ?? [...field.options].find((option) => option.defaultSelected)?.value
+      if (before === (type === 'checkbox' ? field.checked : field.value)) continue
+    }
     const kind = field.dataset.kind ?? field.type
     let value = field.value
     if (kind === 'checkbox') value = field.checked

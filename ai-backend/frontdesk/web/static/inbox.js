@@ -1,7 +1,7 @@
 // The inbox goes on by itself: events tell what happened, and the parts that show it are fetched again and put in place.
 // What people do here are calls to the API; the events that follow bring the result, also to everybody else who looks.
 import { call } from './calls.js'
-import { preference, problem, say, tellTimes, words } from './page.js'
+import { preference, problem, quiet, say, tellTimes, words } from './page.js'
 import { chat, desk, get, list, openId, query, refresh, swap, thread, views } from './parts.js'
 import { restore, takeDraft } from './reply.js'
 
@@ -174,7 +174,8 @@ async function act (name, value) {
     row?.classList.remove('leaving')
     return problem(error)
   }
-  say(isBack ? words().saved : words()[deed.words], deed.back && !isBack
+  const stays = name === 'archive' && !isBack && chat.querySelector('[data-act="done"]')
+  say(isBack ? words().saved : stays ? words().archivedWaiting : words()[deed.words], deed.back && !isBack
     ? () => call('PATCH', `/conversations/${id}`, deed.back).then(() => refresh('list', 'views', 'contact')).catch(problem)
     : undefined)
   if (deed.leaves && !isBack && String(id) === openId()) {
@@ -226,6 +227,7 @@ document.addEventListener('called', (event) => {
   const parts = event.target.closest('[data-refresh]')?.dataset.refresh.split(' ') ?? []
   if (event.target instanceof HTMLFormElement) event.target.querySelectorAll('input:not([type=hidden]):not([data-kind]):not([type=number]):not([type=checkbox])').forEach((field) => { field.value = '' })
   document.activeElement?.blur?.()
+  quiet()
   refresh(...parts, 'list', 'views')
 })
 
@@ -263,7 +265,7 @@ function step (by) {
 const keys = {
   j: () => step(1),
   k: () => step(-1),
-  r: () => document.getElementById('reply-text')?.focus(),
+  r: () => (document.getElementById('reply-text') ?? document.getElementById('number'))?.focus(),
   d: takeDraft,
   e: () => act('archive', chat.querySelector('[data-act="archive"]')?.dataset.value),
   u: () => act('unread'),

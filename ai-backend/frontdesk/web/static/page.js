@@ -45,6 +45,13 @@ export function say (text, undo) {
   hiding = setTimeout(() => { toast.hidden = true }, undo ? 8000 : 4000)
 }
 
+/**
+ * What was said is not so any more.
+ */
+export function quiet () {
+  toast.hidden = true
+}
+
 export function words () {
   return document.getElementById('words')?.dataset ?? {}
 }

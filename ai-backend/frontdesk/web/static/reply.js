@@ -46,7 +46,8 @@ async function reply (form) {
 const kept = (id) => `frontdesk.reply.${id}`
 const forgetDraft = (id) => sessionStorage.removeItem(kept(id))
 function grow (field) {
-  field.rows = Math.min(12, Math.max(2, field.value.split('\n').length))
+  field.rows = 2
+  while (field.scrollHeight > field.clientHeight && field.rows < 12) field.rows++
 }
 document.addEventListener('input', (event) => {
   if (event.target.id !== 'reply-text') return
