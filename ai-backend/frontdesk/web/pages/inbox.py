@@ -171,16 +171,18 @@ async def _chat(request: web.Request, reader: Reader, number: int) -> str:
     wanted = whole_number("message", request.query.get("message"), default=0, least=0, most=MAX_ID)
     around = await bounds_around(desk.database, number, wanted, later=PART // 2) if wanted else None
     before = around[1] if around else None
-    thread = await read_thread(desk.database, number, before=before, limit=PART)
-    chat = await addresses.chat_of(desk.database, number)
+    thread, chat, beside, canned = await asyncio.gather(
+        read_thread(desk.database, number, before=before, limit=PART),
+        addresses.chat_of(desk.database, number),
+        _contact(desk, conversation),
+        jottings.replies(desk.database),
+    )
     is_reachable = chat is not None and address_of(
         group_id=chat.group_id, sender_ids=chat.sender_ids, phone_number=chat.phone_number
     ) is not None  # fmt: skip
     return rendered(
         request, "inbox/chat.html", reader=reader, number=number, is_anchored=before is not None,
-        is_reachable=is_reachable, **_told(reader, thread),
-        **await _contact(desk, conversation), query=urlencode(_query(request)),
-        canned=await jottings.replies(desk.database),
+        is_reachable=is_reachable, **_told(reader, thread), **beside, query=urlencode(_query(request)), canned=canned,
     )  # fmt: skip
 
 

@@ -5,6 +5,8 @@ const style = getComputedStyle(document.documentElement)
 const colours = ['--accent', '--busy', '--critical', '--vip', '--positive', '--dim', '--high', '--ink', '--good', '--low']
 const colour = (place) => style.getPropertyValue(colours[place % colours.length]).trim()
 
+const day = new Intl.DateTimeFormat(document.documentElement.lang, { day: 'numeric', month: 'short', timeZone: 'UTC' })
+
 for (const place of document.querySelectorAll('[data-chart]')) {
   const series = charts[place.dataset.chart]
   const names = [...place.parentElement.querySelectorAll('thead [data-label]')].map((cell) => cell.textContent)
@@ -14,7 +16,7 @@ for (const place of document.querySelectorAll('[data-chart]')) {
     height: 220,
     tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), 'UTC'),
     legend: { live: false },
-    axes: [axis, { ...axis, size: 46 }],
+    axes: [{ ...axis, values: (_, moments) => moments.map((moment) => day.format(moment * 1000)) }, { ...axis, size: 46 }],
     scales: { y: { range: (_, least, most) => [0, most || 1] } },
     series: [{}, ...names.map((label, index) => ({ label, stroke: colour(index), width: 2, points: { show: days.length < 3 } }))]
   }, [at, ...Object.values(series)], place)
