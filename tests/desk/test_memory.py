@@ -112,6 +112,23 @@ async def test_the_provider_remembers_and_is_told_only_what_is_new(start_desk: D
     assert len(openai.memories) == 1
 
 
+async def test_a_draft_that_somebody_asked_for_is_not_told_to_the_provider(
+    start_desk: DeskFactory, openai: FakeOpenAI
+) -> None:
+    """A turn may be adding to its memory at that moment; the draft is written of what the store has."""
+    desk: RunningDesk = await start_desk(
+        **KEY, openai_base_url=openai.base_url, memory="conversations", agent_tools=False
+    )
+    number = (await desk.post(webhook("My bicycle is broken", history=[]))).document["conversation_id"]
+    await desk.post(webhook("And tomorrow?", history=[]))
+    (before,) = [list(items) for items in openai.memories.values()]
+    assert (await call(desk, "POST", f"/conversations/{number}/drafts")).status == 201
+    assert list(openai.memories.values()) == [before]
+    told = openai.calls[-1][1]
+    assert (told.get("conversation"), told["store"]) == (None, False)
+    assert "My bicycle is broken" in told["input"]
+
+
 async def test_an_answer_that_was_never_committed_is_not_remembered(
     start_desk: DeskFactory, openai: FakeOpenAI
 ) -> None:

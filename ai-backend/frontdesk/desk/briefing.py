@@ -59,9 +59,14 @@ class Briefer:
         self._memory = memory
         self.business_name = business_name
 
-    async def brief(self, whole: Record, first: Record, dialogue: Dialogue, *, now: datetime) -> Briefing:
-        """What is told with the messages from ``first`` on, which are ``whole`` together."""
-        place = await self._place(dialogue)
+    async def brief(
+        self, whole: Record, first: Record, dialogue: Dialogue, *, now: datetime, remembers: bool = True
+    ) -> Briefing:
+        """What is told with the messages from ``first`` on, which are ``whole`` together.
+
+        Without ``remembers`` the provider's memory is left alone: one turn at a time may add to it.
+        """
+        place = await self._place(dialogue) if remembers else None
         changes: tuple[tuple[str, object], ...]
         if place is not None and dialogue.memory_item is not None:
             # The provider remembers what was said; it has to be told what it did not hear.

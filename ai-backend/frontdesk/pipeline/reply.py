@@ -110,7 +110,7 @@ class Replier:
         if record is None:
             raise ConflictError("nothing is here yet that could be answered")
         whole = together((record,))
-        brief = await self._briefer.brief(whole, record, dialogue, now=self._clock())
+        brief = await self._briefer.brief(whole, record, dialogue, now=self._clock(), remembers=False)
         rules = await directory.list_rules(self._database)
         route = (await self._dispatcher.dispatch(whole, rules, brief=brief, key=f"draft-{uuid.uuid4().hex}")).route
         if not route.success:
@@ -119,10 +119,9 @@ class Replier:
         if not reply.reply.strip():
             raise ConflictError("the agent has nothing to say to this")
         draft = _draft(reply, route.agent, state="suggested", reason="somebody asked for it")
-        changes = (*brief.changes, *_remembered(reply, record.id))
         asked = Ended(
             account_id=record.account_id, conversation_id=conversation_id, first_message_id=record.id,
-            last_message_id=record.id, outcome=Outcome(dialogue=dialogue, drafts=(draft,), changes=changes),
+            last_message_id=record.id, outcome=Outcome(dialogue=dialogue, drafts=(draft,), changes=brief.changes),
         )  # fmt: skip
         return await turns.suggest(self._database, asked, now=self._clock())
 
