@@ -76,7 +76,7 @@ async def add_number(database: Database, contact_id: int, phone: str, *, merges:
                 insert(table).values(kind="phone", value=phone, contact_id=contact_id, created_at=now)
             )
             await search.note_contacts(connection, [contact_id])
-            data = {"contact_id": contact_id, "phone": phone}
+            data = {"contact_id": contact_id}
             await events.add(connection, [events.row("contact.changed", now=now, data=data)])
 
     await database.write(work)
@@ -101,7 +101,7 @@ async def remove_number(database: Database, contact_id: int, phone: str, *, now:
             raise ConflictError("it is all that is known of who this is")
         await connection.execute(delete(table).where(table.c.kind == "phone", table.c.value == phone))
         await search.note_contacts(connection, [contact_id])
-        data = {"contact_id": contact_id, "removed": phone}
+        data = {"contact_id": contact_id}
         await events.add(connection, [events.row("contact.changed", now=now, data=data)])
 
     await database.write(work)

@@ -18,9 +18,11 @@ export async function call (method, address, body, headers = {}) {
   const text = await response.text()
   const answer = text && response.headers.get('content-type')?.includes('json') ? JSON.parse(text) : null
   if (!response.ok) {
-    const details = (answer?.errors ?? []).map((item) => `${item.pointer.replace(/^\//, '')} ${item.detail}`).join('; ')
+    const wrong = answer?.errors ?? []
+    const details = wrong.map((item) => `${item.pointer.replace(/^\//, '')} ${item.detail}`.trim()).join('; ')
     // What is wrong with a field says more than that something is wrong.
-    throw Object.assign(new Error(details || answer?.detail || response.statusText), { status: response.status })
+    const parts = wrong.length && wrong.every((item) => item.pointer) ? [details] : [answer?.detail ?? response.statusText, details]
+    throw Object.assign(new Error(parts.filter(Boolean).join(': ')), { status: response.status })
   }
   return answer
 }
