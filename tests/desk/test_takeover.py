@@ -40,6 +40,8 @@ async def test_a_person_takes_over_and_the_customer_is_told_once(
     sure(openai, **changes)
     openai.draft |= draft
     desk: RunningDesk = await start_desk(**AUTO, openai_base_url=openai.base_url)
+    # Who only looks is given nothing.
+    await call(desk, "POST", "/people", name="Al", role="viewer")
     names = ("Bo", "Cy")
     ids = [(await call(desk, "POST", "/people", name=name)).document["person_id"] for name in names]
     result = (await desk.post(webhook("I want to talk to somebody"))).document

@@ -189,7 +189,8 @@ async def _next_person(connection: AsyncConnection, now: datetime) -> int | None
     row = (
         await connection.execute(
             select(people.c.id)
-            .where(people.c.is_available.is_(True))
+            # Who only looks cannot answer.
+            .where(people.c.is_available.is_(True), people.c.role != "viewer")
             .order_by(people.c.assigned_at.is_not(None), people.c.assigned_at, people.c.id)
             .limit(1)
             .with_for_update()
