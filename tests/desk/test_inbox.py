@@ -66,6 +66,28 @@ async def test_each_view_shows_what_it_says(desk: RunningDesk) -> None:
     assert (counted["waiting"], counted["unread"], counted["mine"]) == (2, 3, 0)
 
 
+async def test_the_most_urgent_may_come_first(desk: RunningDesk) -> None:
+    """Whoever is overdue since long; page by page, without gaps."""
+    words = ("How much is it?", "URGENT: the pipe burst, help now!!", "Where is my order 4411?", "Is it open?")
+    for count, text in enumerate(words):
+        name, phone = f"N{count}", f"+1555010021{count}"
+        await desk.post(webhook(text, chat_name=name, sender_name=name, phone_number=phone))
+    by_urgency = "view=waiting&order=urgency"
+    found = (await desk.get(f"/conversations?{by_urgency}")).document["conversations"]
+    urgencies = [item["urgency"] for item in found]
+    assert urgencies == sorted(urgencies, reverse=True)
+    assert found != (await desk.get("/conversations")).document["conversations"]
+    assert len(found) == 4
+    paged: list[int] = []
+    after: str | None = ""
+    while after is not None:
+        page = (await desk.get(f"/conversations?{by_urgency}&limit=1{after}")).document
+        paged += [item["conversation_id"] for item in page["conversations"]]
+        after = f"&after={page['next']}" if page["next"] else None
+    assert paged == [item["conversation_id"] for item in found]
+    assert (await desk.get("/conversations?order=size")).status == 422
+
+
 async def test_pages_follow_each_other_without_gaps(desk: RunningDesk) -> None:
     """Also while something new comes in between."""
     await three_chats(desk)

@@ -11,6 +11,7 @@ View = Literal[
     "waiting", "all", "mine", "unassigned", "unread", "drafts", "voice", "text", "tasks", "vip", "groups", "archived", "blocked",
 ]  # fmt: skip
 """``waiting``: somebody waits for an answer, the first due first; the others show the latest first."""
+Order = Literal["due", "urgency"]
 
 VIEWS: tuple[View, ...] = get_args(View)
 VOICE_TYPES = ("ptt", "audio")
@@ -23,6 +24,7 @@ class Filter(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     view: View = "waiting"
+    order: Order = Field(default="due", description="Of those who wait: the first due first, or the most urgent")
     account: str | None = Field(default=None, max_length=64)
     category: Category | None = Field(default=None, description="Of the latest message")
     sentiment: Sentiment | None = Field(default=None, description="Of the latest message")

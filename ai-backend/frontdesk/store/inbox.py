@@ -167,9 +167,15 @@ def _page(wanted: Filter, after: Place | None, me: int | None) -> Select[Any]:
     if wanted.view == "waiting":
         # The index of waits gives the order: the first due first, whatever else there is.
         query = query.join(waits, and_(waits.c.conversation_id == table.c.id, waits.c.is_open == true()))
-        query = query.order_by(waits.c.due_at, waits.c.conversation_id)
-        if after is not None:
-            query = query.where(tuple_(waits.c.due_at, waits.c.conversation_id) > after)
+        is_later = tuple_(waits.c.due_at, waits.c.conversation_id) > after if after is not None else true()
+        if wanted.order == "urgency":
+            urgency = func.coalesce(table.c.urgency, 0)
+            query = query.order_by(urgency.desc())
+            if after is not None:
+                other = table.alias()
+                last = select(func.coalesce(other.c.urgency, 0)).where(other.c.id == after[1]).scalar_subquery()
+                is_later = or_(urgency < last, and_(urgency == last, is_later))
+        query = query.where(is_later).order_by(waits.c.due_at, waits.c.conversation_id)
     else:
         query = query.order_by(table.c.last_message_at.desc(), table.c.id.desc())
         if after is not None:
