@@ -55,6 +55,7 @@ async def test_thanks_leave_the_draft_for_the_question_where_it_is(desk: Running
     before = (await shown(desk, number))["draft"]
     await desk.post(webhook("thanks 👍"))
     assert (await shown(desk, number))["draft"] == before
+    assert [turn["state"] for turn in await drafted(desk)] == ["superseded", "suggested"]
     # Where nobody waits, as after an answer, it gets a draft of its own.
     await call(desk, "PATCH", f"/conversations/{number}", status="done")
     await desk.post(webhook("thanks"))

@@ -25,6 +25,7 @@ Personality = Literal["formal", "friendly", "professional", "casual"]
 
 ANGRY_URGENCY = 7
 """From this level on a displeased sender is very angry: see the levels of ``Analysis.urgency_score``."""
+AWAITED = "an earlier message waits for a person"
 HOUR = timedelta(hours=1)
 
 
@@ -157,7 +158,7 @@ def decide(
     if held:
         return Verdict(state="suggested", reason=held)
     if is_awaited:
-        return Verdict(state="suggested", reason="an earlier message waits for a person")
+        return Verdict(state="suggested", reason=AWAITED)
     if sent_within_hour >= limits.most_per_hour:
         # Two robots that answer each other never stop by themselves.
         why = f"{sent_within_hour} automatic messages within an hour"

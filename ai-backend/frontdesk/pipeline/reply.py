@@ -6,7 +6,6 @@ import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Literal
 
 import structlog
 
@@ -22,7 +21,7 @@ from frontdesk.domain.errors import AgentError, ConflictError, LeaseLostError, N
 from frontdesk.domain.hours import Calendar
 from frontdesk.domain.messages import Record
 from frontdesk.domain.profiles import learned_from
-from frontdesk.domain.replies import Dialogue, Limits, Turn, decide
+from frontdesk.domain.replies import AWAITED, Dialogue, Limits, Turn, TurnState, decide
 from frontdesk.domain.routing import Route, Rule
 from frontdesk.domain.tasks import Wish
 from frontdesk.failpoints import failpoint
@@ -191,9 +190,12 @@ class Replier:
             now=now,
         )
         drafts = []
-        # A “thanks” after a question leaves the draft for the question where it is.
-        if reply.reply.strip() and (needs_answer or not is_awaited):
-            drafts.append(_draft(reply, route.agent, state=verdict.state, reason=verdict.reason))
+        if reply.reply.strip():
+            # A “thanks” after a question leaves the draft for the question where it is.
+            if is_awaited and not needs_answer:
+                drafts.append(_draft(reply, route.agent, state="superseded", reason=AWAITED))
+            else:
+                drafts.append(_draft(reply, route.agent, state=verdict.state, reason=verdict.reason))
         outcome = Outcome(
             dialogue=dialogue,
             drafts=tuple(drafts),
@@ -320,7 +322,7 @@ class Replier:
             return await asyncio.to_thread(wishes_of, record, route, self._calendar_of(record.message.account))
 
 
-def _draft(reply: AgentReply, agent: str | None, *, state: Literal["suggested", "chosen"], reason: str) -> Draft:
+def _draft(reply: AgentReply, agent: str | None, *, state: TurnState, reason: str) -> Draft:
     return Draft(
         kind="answer", state=state, agent=agent, text=reply.reply, confidence=reply.confidence, reason=reason
     )  # fmt: skip

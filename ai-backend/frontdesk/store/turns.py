@@ -24,7 +24,7 @@ ANSWERED = "a person has answered"
 
 @dataclass(frozen=True, kw_only=True)
 class Draft:
-    """Something to be said to a customer: suggested to people, or chosen to be sent."""
+    """Something to be said to a customer: suggested to people, chosen to be sent, or superseded by what waits already."""
 
     kind: TurnKind
     state: TurnState
@@ -90,7 +90,7 @@ async def keep(connection: AsyncConnection, ended: Sequence[Ended], *, now: date
     await profiles.learn(connection, [fact for item in ended for fact in item.outcome.learned], now=now)
     if not drafted:
         return Kept(answers={}, told=())
-    answered = sorted({item.conversation_id for item, draft in drafted if draft.kind == "answer"})
+    answered = sorted({item.conversation_id for item, draft in drafted if _is_open_answer(draft)})
     await connection.execute(
         update(turns)
         .where(turns.c.conversation_id.in_(answered), turns.c.state == "suggested", turns.c.kind == "answer")
@@ -179,6 +179,10 @@ async def _as_it_is_now(connection: AsyncConnection, item: Ended) -> Ended:
     return replace(item, outcome=replace(outcome, drafts=drafts, changes=changes))
 
 
+def _is_open_answer(draft: Draft) -> bool:
+    return draft.kind == "answer" and draft.state != "superseded"
+
+
 async def _kinds(connection: AsyncConnection, message_ids: Sequence[int]) -> set[tuple[int, str]]:
     if not message_ids:
         return set()
@@ -201,7 +205,7 @@ def _row(item: Ended, draft: Draft, now: datetime) -> dict[str, Any]:
         "confidence": draft.confidence,
         "reason": draft.reason[:LONGEST_REASON],
         "created_at": now,
-        "decided_at": now if draft.state == "chosen" else None,
+        "decided_at": None if draft.state == "suggested" else now,
     }
 
 
