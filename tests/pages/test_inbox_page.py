@@ -192,6 +192,7 @@ async def test_what_is_known_of_somebody_is_kept_beside_the_chat(desk: RunningDe
         await page.goto(f"/inbox/{ids['Ada']}")
         side = page.locator("#contact")
         await side.get_by_label("VIP: always first").check()
+        await expect(page.get_by_role("status").get_by_text("Saved.")).to_be_visible()
         await expect(side.locator("h3 .vip")).to_be_visible()
         await side.get_by_label("Labels, with commas between them").fill("wedding, Leeds")
         await side.get_by_role("button", name="Save").first.click()
@@ -208,6 +209,9 @@ async def test_what_is_known_of_somebody_is_kept_beside_the_chat(desk: RunningDe
         await expect(row(page, "Ada").get_by_text("@ Mia")).to_be_visible()
         await page.get_by_role("button", name="Take over").click()
         await expect(page.get_by_text("A person answers here; the robot is silent.")).to_be_visible()
+        await page.get_by_role("button", name="Give it back to the robot").click()
+        await expect(page.locator("#toast")).to_be_hidden()
+        await page.get_by_role("button", name="Take over").click()
         await expect(row(page, "Ada").get_by_text("A person answers")).to_be_visible()
     shown = (await desk.get(f"/conversations/{ids['Ada']}")).document
     assert (shown["is_important"], shown["labels"], shown["reply"]["is_handed_over"]) == (

@@ -78,8 +78,9 @@ document.addEventListener('change', async (event) => {
   else if (field.dataset.kind === 'optional') value = field.value === '' ? null : field.value
   try {
     await call(method, address, { [field.dataset.field]: value })
-    if (words().saved) say(words().saved)
+    // What was said before is taken back first.
     field.dispatchEvent(new CustomEvent('called', { bubbles: true }))
+    if (words().saved) say(words().saved)
   } catch (error) {
     if (field.type === 'checkbox') field.checked = !field.checked
     problem(error)
