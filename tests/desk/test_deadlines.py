@@ -284,7 +284,7 @@ async def test_whom_to_answer_first_page_by_page(database: Database) -> None:
     found = await inbox.waiting(database, limit=2)
     assert [item.id for item in found] == order[:2]
     assert found[1].wait is not None
-    rest = await inbox.waiting(database, limit=10, after=(found[1].wait.due_at, found[1].id))
+    rest = await inbox.waiting(database, limit=10, after=inbox.Place(found[1].wait.due_at, found[1].id))
     assert [item.id for item in rest] == order[2:]
 
 

@@ -86,6 +86,16 @@ async def test_the_most_urgent_may_come_first(desk: RunningDesk) -> None:
         after = f"&after={page['next']}" if page["next"] else None
     assert paged == [item["conversation_id"] for item in found]
     assert (await desk.get("/conversations?order=size")).status == 422
+    # Where the last one seen is judged anew before the next page, nobody is passed over.
+    first = (await desk.get(f"/conversations?{by_urgency}&limit=1")).document
+    seen_first = first["conversations"][0]["conversation_id"]
+    await ask(desk, "PATCH", f"/messages/{seen_first}/analysis", {"urgency_score": 1})
+    after = first["next"]
+    rest = (await desk.get(f"/conversations?{by_urgency}&after={after}")).document["conversations"]
+    assert {item["conversation_id"] for item in rest} >= set(paged) - {seen_first}
+    moment, number, _ = after.split("_")
+    for wrong in (moment, f"{moment}_x", f"{after}_1", f"{moment}_{number}_11", f"{moment}_{number}_x"):
+        assert (await desk.get(f"/conversations?{by_urgency}&after={wrong}")).status == 422
 
 
 async def test_pages_follow_each_other_without_gaps(desk: RunningDesk) -> None:

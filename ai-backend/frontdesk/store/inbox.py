@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import BaseModel, ConfigDict
 from sqlalchemy import ColumnElement, Row, Select, and_, func, literal, or_, select, true, tuple_
@@ -21,8 +21,14 @@ from frontdesk.store.tables import accounts, analytics_results, contacts, conver
 COUNTED = 1000
 SHORTEST_NUMBER = 7
 """More than so many are “many”: counting on would take longer than anybody cares."""
-Place = tuple[datetime, int]
-"""Where a page ended: the moment that it is ordered by, and the id."""
+
+
+class Place(NamedTuple):
+    """Where a page ended: the moment that it is ordered by, the id, and the urgency where that comes before both."""
+
+    moment: datetime
+    id: int = 0
+    urgency: int = 0
 
 
 class Wait(BaseModel):
@@ -135,8 +141,9 @@ async def has_any(database: Database) -> bool:
 def place_of(conversation: Conversation, wanted: Filter) -> Place:
     """Where the next page goes on behind a conversation."""
     if wanted.view == "waiting" and conversation.wait is not None:
-        return conversation.wait.due_at, conversation.id
-    return conversation.last_message_at, conversation.id
+        urgency = conversation.urgency or 0 if wanted.order == "urgency" else 0
+        return Place(conversation.wait.due_at, conversation.id, urgency)
+    return Place(conversation.last_message_at, conversation.id)
 
 
 async def counts(database: Database, *, me: int | None, now: datetime) -> Counts:
@@ -167,19 +174,17 @@ def _page(wanted: Filter, after: Place | None, me: int | None) -> Select[Any]:
     if wanted.view == "waiting":
         # The index of waits gives the order: the first due first, whatever else there is.
         query = query.join(waits, and_(waits.c.conversation_id == table.c.id, waits.c.is_open == true()))
-        is_later = tuple_(waits.c.due_at, waits.c.conversation_id) > after if after is not None else true()
+        is_later = tuple_(waits.c.due_at, waits.c.conversation_id) > after[:2] if after is not None else true()
         if wanted.order == "urgency":
             urgency = func.coalesce(table.c.urgency, 0)
             query = query.order_by(urgency.desc())
             if after is not None:
-                other = table.alias()
-                last = select(func.coalesce(other.c.urgency, 0)).where(other.c.id == after[1]).scalar_subquery()
-                is_later = or_(urgency < last, and_(urgency == last, is_later))
+                is_later = or_(urgency < after.urgency, and_(urgency == after.urgency, is_later))
         query = query.where(is_later).order_by(waits.c.due_at, waits.c.conversation_id)
     else:
         query = query.order_by(table.c.last_message_at.desc(), table.c.id.desc())
         if after is not None:
-            moment, id_ = after
+            moment, id_ = after[:2]
             query = query.where(
                 table.c.last_message_at <= moment, or_(table.c.last_message_at < moment, table.c.id < id_)
             )

@@ -14,6 +14,7 @@ from frontdesk.domain.replies import ReplyMode
 from frontdesk.domain.tasks import LONGEST_TAG
 from frontdesk.store import dialogues, glance, inbox, turns, waits
 from frontdesk.store import search as words
+from frontdesk.triage.policy import HIGHEST_URGENCY
 from frontdesk.web.api.bodies import MAX_ID, is_near, read_body, read_document, whole_number
 from frontdesk.web.desk import DESK, Desk
 from frontdesk.web.desk_documents import ConversationsDocument, conversation_of
@@ -99,7 +100,7 @@ async def thread(request: web.Request) -> web.Response:
             )
             for entry in found.entries
         ],
-        before=written((found.before, 0)) if found.before else None,
+        before=written(inbox.Place(found.before)) if found.before else None,
     )
     return web.json_response(text=document.model_dump_json())
 
@@ -191,8 +192,8 @@ def searched(request: web.Request) -> str:
 
 def written(place: inbox.Place) -> str:
     """Where a page of conversations ended, as the next one is asked for."""
-    moment, id_ = place
-    return f"{moment.astimezone(UTC):%Y%m%dT%H%M%S.%fZ}_{id_}"
+    urgency = f"_{place.urgency}" if place.urgency else ""
+    return f"{place.moment.astimezone(UTC):%Y%m%dT%H%M%S.%fZ}_{place.id}{urgency}"
 
 
 def place_of(text: str | None) -> inbox.Place | None:
@@ -203,14 +204,14 @@ def place_of(text: str | None) -> inbox.Place | None:
     """
     if text is None:
         return None
-    moment, _, number = text.partition("_")
     try:
+        moment, id_, *urgency = text.split("_")
         due_at = is_near(datetime.strptime(moment, "%Y%m%dT%H%M%S.%f%z"))
-        id_ = int(number)
-    except ValueError:
-        id_ = -1
-    if not 0 <= id_ <= MAX_ID:
+        place = inbox.Place(due_at, int(id_), *map(int, urgency))
+    except (ValueError, TypeError):
+        place = None
+    if place is None or not 0 <= place.id <= MAX_ID or not 0 <= place.urgency <= HIGHEST_URGENCY:
         raise InvalidInputError(
             "the query does not fit", (FieldProblem(pointer="after", detail="must be the next of an earlier answer"),)
         )
-    return due_at, id_
+    return place

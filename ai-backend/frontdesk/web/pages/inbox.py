@@ -235,8 +235,8 @@ def _told(reader: Reader, thread: Thread) -> dict[str, Any]:
     first = thread.entries[0].at if thread.entries else None
     return {
         "entries": days,
-        "before": written((thread.before, 0)) if thread.before else None,
-        "since": written((first, 0)) if first else "",
+        "before": written(inbox.Place(thread.before)) if thread.before else None,
+        "since": written(inbox.Place(first)) if first else "",
         "sentiments": get_args(Sentiment),
         "categories": get_args(Category),
     }
