@@ -185,4 +185,7 @@ async def test_files_of_one_phone_write_their_dates_alike(shell: Shell) -> None:
     assert "messages from 2026-11-06 to 2026-11-06" in told
     assert "--dates" not in told
     assert "2 chats, 2 messages" in told
-    assert "Stored: 2 messages. In 1 chats somebody waits." in told
+    assert "Stored: 2 messages. Chats that end without an answer of yours: 1." in told
+    assert "Stored: nothing." in await shell.run("import", "--dry-run", "open.txt", "certain.txt", "--me", "Lale")
+    old = await shell.run("import", "WhatsApp Chat with Ada Example.txt", "--me", "Lale")
+    assert "Not answered for more than 30 days, and so not among those who wait:" in old

@@ -319,6 +319,11 @@ async def test_mine_are_those_of_who_asks(desk: RunningDesk) -> None:
     assert await seen(desk, "view=mine") == []
     assert await seen(desk, f"view=all&assignee_id={me}") == ["Cem"]
     assert (await ben.call("GET", "/conversations/counts")).document["mine"] == 1
+    # Who takes over what is nobody's has it, and takes it from nobody.
+    await ben.call("PATCH", f"/conversations/{ids['Ben']}", {"handed_over": True})
+    mia = await come_in(desk, "Mia", "agent")
+    await mia.call("PATCH", f"/conversations/{ids['Ben']}", {"handed_over": True})
+    assert await seen(desk, f"view=all&assignee_id={me}") == ["Cem", "Ben"]
     await ben.call("PATCH", f"/conversations/{ids['Ada']}", {"labels": ["wedding", "50%"]})
     assert await seen(desk, "view=all&label=wedding") == ["Ada"]
     assert await seen(desk, "view=all&label=50%25") == ["Ada"]

@@ -94,9 +94,11 @@ async def import_chat(
             with click.progressbar(length=len(chat.export.messages), label=path.name) as bar:
                 report = await importer.read(chat, path, advance=bar.update)
             _tell(chat, report, calendar, now=now, is_stored=database is not None)
+            if database is not None:
+                _tell_of_old(report, since=now - timedelta(days=waits_for), days=waits_for)
             reports.append(report)
     if len(reports) > 1:
-        _tell_together(reports, guessed=sum(not chat.export.is_certain for _, chat in chats))
+        _tell_together(reports, guessed=sum(not chat.export.is_certain for _, chat in chats), is_stored=not dry_run)
     for problem in left_out:
         click.echo(f"Left out: {problem.detail}", err=True)
     return 1 if left_out else 0
@@ -126,11 +128,19 @@ def _read_as(path: Path, guessed: Export, zone: ZoneInfo, order: DateOrder) -> E
         return guessed
 
 
-def _tell_together(reports: Sequence[Report], *, guessed: int) -> None:
+def _tell_of_old(report: Report, *, since: datetime, days: int) -> None:
+    old = sum(item.since < since for item in report.waiting)
+    if old:
+        click.echo(f"Not answered for more than {days} days, and so not among those who wait: {old} (--waits-for).")
+
+
+def _tell_together(reports: Sequence[Report], *, guessed: int, is_stored: bool) -> None:
     click.echo()
-    waiting = len([report for report in reports if report.waiting])
     click.secho(f"{len(reports)} chats, {sum(report.messages for report in reports)} messages", bold=True)
-    click.echo(f"Stored: {sum(report.stored for report in reports)} messages. In {waiting} chats somebody waits.")
+    stored = f"{sum(report.stored for report in reports)} messages" if is_stored else "nothing"
+    click.echo(
+        f"Stored: {stored}. Chats that end without an answer of yours: {sum(bool(report.waiting) for report in reports)}."
+    )
     if guessed:
         click.echo(f"In {guessed} chats it could not be told how dates are written; if they are wrong, say --dates.")
 

@@ -13,7 +13,7 @@ from statistics import median
 from frontdesk.channels.whatsapp_export import Export, ExportedMessage, attached
 from frontdesk.desk.wishes import asks_for_something, wishes_of
 from frontdesk.domain.analysis import Analysis
-from frontdesk.domain.contacts import Identity, normalise_phone
+from frontdesk.domain.contacts import FROM_FILE, Identity, normalise_phone
 from frontdesk.domain.deadlines import deadline_of
 from frontdesk.domain.errors import InvalidInputError, StorageFullError
 from frontdesk.domain.hours import Calendar
@@ -204,7 +204,7 @@ class Importer:
             identities=identities,
             sender_id=other,
             sender_name=other,
-            chat_id=f"export:{chat.title}" if chat.is_group else None,
+            chat_id=f"{FROM_FILE}{chat.title}" if chat.is_group else None,
             history=() if from_us else window,
             media=_media_of(item),
             from_us=from_us,
@@ -308,7 +308,7 @@ def _count(report: Report, item: ExportedMessage, message: IncomingMessage, past
 
 
 def _name_in_exports(name: str) -> Identity:
-    return Identity(kind="id", value=f"export:{name}")
+    return Identity(kind="id", value=f"{FROM_FILE}{name}")
 
 
 async def _chunks(content: bytes) -> AsyncIterator[bytes]:

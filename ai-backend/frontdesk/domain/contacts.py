@@ -13,6 +13,8 @@ from pydantic import BaseModel, ConfigDict
 
 IdentityKind = Literal["phone", "lid", "id"]
 
+FROM_FILE = "export:"
+"""Before names in chats that WhatsApp exported, which may have no number."""
 _SEPARATORS = re.compile(r"[\s().\-/\u00a0\u200e\u202a\u202c]")
 _WHATSAPP_USER = re.compile(r"^(\d{5,20})(?::\d+)?@(c\.us|s\.whatsapp\.net|lid)$")
 
@@ -24,6 +26,11 @@ class Identity(BaseModel):
 
     kind: IdentityKind
     value: str
+
+    @property
+    def is_from_file(self) -> bool:
+        """Whether it is a name in a chat that WhatsApp exported."""
+        return self.kind == "id" and self.value.startswith(FROM_FILE)
 
 
 @lru_cache(maxsize=20_000)

@@ -137,8 +137,8 @@ async def edit(
             }
             if is_over and by is not None and "assignee_id" not in changes:
                 mine = dialogues.c.conversation_id == conversation_id
-                owner = await connection.scalar(select(dialogues.c.assignee_id).where(mine))
-                changes["assignee_id"] = by if owner is None else owner
+                if await connection.scalar(select(dialogues.c.assignee_id).where(mine)) is None:
+                    changes["assignee_id"] = by
             if not is_over:
                 await connection.execute(
                     update(conversations).where(conversations.c.id == conversation_id).values(person_wrote_at=None)

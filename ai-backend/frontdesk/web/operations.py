@@ -80,7 +80,7 @@ OPERATIONS: tuple[Operation, ...] = (
         gives=OutgoingDocument, status=202, but=[(409, "It has not failed")],
     ),
     Operation(
-        "POST /contacts/{id}/numbers", "Say where a contact is reached", contacts.NumberDraft, ContactDocument,
+        "POST /contacts/{id}/numbers", "Say where a contact is reached", contacts.NewNumberDraft, ContactDocument,
         but=[(409, "The number is another contact's")],
     ),
     Operation(

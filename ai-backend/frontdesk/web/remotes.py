@@ -6,7 +6,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_address
 from aiohttp import web
 
 
-def address_of(request: web.Request, trusted: Sequence[IPv4Network | IPv6Network]) -> str:
+def remote_of(request: web.Request, trusted: Sequence[IPv4Network | IPv6Network]) -> str:
     """The nearest address that is no trusted proxy's: what those further away claim is anybody's word."""
     told = ",".join(request.headers.getall("X-Forwarded-For", ())).split(",")
     address = request.remote or ""

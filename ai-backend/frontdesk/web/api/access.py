@@ -23,7 +23,7 @@ from frontdesk.store import access
 from frontdesk.web.api.bodies import read_body, read_document
 from frontdesk.web.auth import COOKIE, asked_by_own_page
 from frontdesk.web.desk import DESK
-from frontdesk.web.remotes import address_of
+from frontdesk.web.remotes import remote_of
 
 MAX_PERSON = 2**31 - 1
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=LONGEST_NAME)]
@@ -106,7 +106,7 @@ async def log_in(request: web.Request) -> web.Response:
     desk = request.app[DESK]
     _check_own_page(request)
     draft = read_document(LoginDraft, await read_body(request))
-    address = address_of(request, desk.settings.trusted_proxies)
+    address = remote_of(request, desk.settings.trusted_proxies)
     desk.passwords.check_attempt(draft.name, address)
     found = await access.credentials_of(desk.database, draft.name)
     if not await desk.passwords.is_right(draft.password, found[1] if found else None) or found is None:
@@ -135,7 +135,7 @@ async def set_up(request: web.Request) -> web.Response:
     desk = request.app[DESK]
     _check_own_page(request)
     draft = read_document(SetupDraft, await read_body(request))
-    address = address_of(request, desk.settings.trusted_proxies)
+    address = remote_of(request, desk.settings.trusted_proxies)
     desk.passwords.check_attempt("", address)
     digest = digest_of(draft.token)
     invited = await access.invited(desk.database, digest, now=desk.clock())
@@ -173,7 +173,7 @@ async def change_password(request: web.Request) -> web.Response:
     draft = read_document(PasswordDraft, await read_body(request))
     if caller.person is None:
         raise NotFoundError("a token has no password")
-    address = address_of(request, desk.settings.trusted_proxies)
+    address = remote_of(request, desk.settings.trusted_proxies)
     desk.passwords.check_attempt(caller.name, address)
     found = await access.credentials_of(desk.database, caller.name)
     if found is None or not await desk.passwords.is_right(draft.current, found[1]):

@@ -48,11 +48,16 @@ class UnmergeDraft(BaseModel):
 
 
 class NumberDraft(BaseModel):
-    """The body of ``POST`` and ``DELETE /contacts/{id}/numbers``."""
+    """The body of ``DELETE /contacts/{id}/numbers``."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
     phone: str = Field(max_length=40, description="As people write it: +1 555 0100111")
+
+
+class NewNumberDraft(NumberDraft):
+    """The body of ``POST /contacts/{id}/numbers``."""
+
     merges: bool = Field(default=False, description="Whose number it was goes on as this contact; else that is refused")
 
 
@@ -114,7 +119,7 @@ async def add_number(request: web.Request) -> web.Response:
     """``POST /contacts/{id}/numbers``: where they are reached, as a person knows it."""
     desk = request.app[DESK]
     desk.gate.check(request, "write")
-    draft = read_document(NumberDraft, await read_body(request))
+    draft = read_document(NewNumberDraft, await read_body(request))
     phone, number = _phone(desk, draft.phone), _number(request)
     await merging.add_number(desk.database, number, phone, merges=draft.merges, now=desk.clock())
     desk.feed.announce()

@@ -212,6 +212,8 @@ async def _contact(desk: Desk, conversation: inbox.Conversation) -> dict[str, An
         "mode": desk.limits.mode_of(dialogue) if dialogue else "suggest",
         "modes": get_args(ReplyMode),
         "contact": known,
+        # WhatsApp's own numbers come back with the next message; what people said of a chat from a file can be taken back.
+        "is_from_file": known is not None and any(item.is_from_file for item in known.identities),
         "is_vip": is_vip,
         "notes": notes,
         "draft": drafts[0] if drafts else None,
