@@ -189,3 +189,16 @@ async def test_files_of_one_phone_write_their_dates_alike(shell: Shell) -> None:
     assert "Stored: nothing." in await shell.run("import", "--dry-run", "open.txt", "certain.txt", "--me", "Lale")
     old = await shell.run("import", "WhatsApp Chat with Ada Example.txt", "--me", "Lale")
     assert "Not answered for more than 30 days, and so not among those who wait:" in old
+
+
+async def test_a_chat_from_a_file_gets_its_number_on_the_command_line(shell: Shell) -> None:
+    """What is no number, or another's, is said; unless the two are one."""
+    await shell.run("import", "WhatsApp Chat with Ada Example.txt", "--me", "Lale")
+    (shell.directory / "Ben.txt").write_text("10/31/26, 9:00 AM - Ben Example: Hello\n", encoding="utf-8")
+    await shell.run("import", "Ben.txt", "--me", "Lale", "--phone", "+1 555 010 0111")
+    ada = "export:Ada Example"
+    assert "0555 is no phone number" in await shell.run("contact", "number", ada, "0555", status=1)
+    assert "number of Ben Example" in await shell.run("contact", "number", ada, "+15550100111", status=1)
+    told = await shell.run("contact", "number", ada, "+1 555 010 0111", "--merge")
+    assert told == "export:Ada Example is reached at +15550100111.\n"
+    assert "export:Ben Example" in await shell.run("contact", "show", "+15550100111")
