@@ -70,6 +70,7 @@ async def test_views_filters_and_search_show_what_fits(desk: RunningDesk, browse
         await visitor.call("PATCH", "/messages/3/analysis", {"urgency_score": 6})
         await expect(page.locator(".chat-row .who")).to_have_text(["Ada", "Cem"])
         await page.locator("#views").get_by_label("First").select_option("The most urgent")
+        await expect(page.get_by_text("Choose a conversation, or press j.")).to_be_visible()
         await expect(page).to_have_url(re.compile("order=urgency"))
         await expect(page.locator(".chat-row .who")).to_have_text(["Cem", "Ada"])
         await page.locator("#views").get_by_role("link", name="All", exact=True).click()

@@ -143,7 +143,7 @@ addEventListener('popstate', () => {
 
 function close ({ push = true } = {}) {
   desk.classList.remove('has-chat')
-  chat.replaceChildren()
+  chat.replaceChildren(document.getElementById('nothing').content.cloneNode(true))
   current = undefined
   if (push) history.pushState({}, '', `/${query() ? `?${query()}` : ''}`)
   mark()
