@@ -1,31 +1,19 @@
-"""What people see of conversations: every view of them, what is searched, the thread, and what they keep there."""
+"""What people see of conversations: every view of them, the thread, and what they keep there."""
 
 from datetime import UTC, datetime
-from typing import Any
 
-import pytest
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
-from tests.support.chats import ADA, BEN, CEM, three_chats
-from tests.support.desk import Reply, RunningDesk, webhook
+from tests.support.chats import ADA, BEN, CEM, ask, three_chats
+from tests.support.desk import RunningDesk, webhook
 from tests.support.visitors import come_in
 
 from frontdesk.desk.reading import read_thread
 from frontdesk.domain.contacts import Identity
 from frontdesk.domain.messages import IncomingMessage
-from frontdesk.domain.searching import words_of
-from frontdesk.store import erasure, search
 from frontdesk.store.database import Database
 from frontdesk.store.intake import Intake
 from frontdesk.store.tables import conversations, outbox
-
-
-async def ask(desk: RunningDesk, method: str, path: str, body: Any = None, **headers: str) -> Reply:
-    """Ask the API as the owner."""
-    token = {"authorization": f"Bearer {desk.settings.api_token}", **headers}
-    async with desk.session.request(method, desk.url + path, json=body, headers=token) as response:
-        document = await response.json() if "json" in response.content_type else await response.text()
-        return Reply(response.status, document, dict(response.headers))
 
 
 def incoming(message_id: str, *, phone: str, type: str) -> IncomingMessage:  # noqa: A002 (the field's name)
@@ -176,107 +164,6 @@ async def test_a_thread_is_both_sides_in_the_order_of_time(desk: RunningDesk) ->
         *(text for count in range(5) for text in (f"question {count}", f"answer {count}")),
     ]
     assert (await desk.get("/conversations/999/thread")).status == 404
-
-
-@pytest.mark.parametrize(
-    ("asked", "found"),
-    [
-        ("service", ["Ada"]),
-        ("SERVI", ["Ada"]),
-        ("full service", ["Ada"]),
-        ("full pipe", []),
-        ("burst pipe", ["Cem"]),
-        ("forty", ["desk"]),
-        ("  ", []),
-        ("zebra", []),
-    ],
-)
-async def test_messages_of_both_sides_are_found_by_their_words(desk: RunningDesk, asked: str, found: list[str]) -> None:
-    """All the words, or words that begin so; whoever wrote them."""
-    ids = await three_chats(desk)
-    await ask(desk, "POST", f"/conversations/{ids['Ada']}/messages", {"text": "It is forty-nine."})
-    reply = (await desk.get("/search", params={"q": asked})).document
-    assert [item["title"] if not item["from_us"] else "desk" for item in reply["messages"]] == found
-
-
-async def test_chats_are_found_by_name_number_and_what_is_known(desk: RunningDesk) -> None:
-    """And by the name that they have now."""
-    ids = await three_chats(desk)
-    contact = (await desk.get(f"/conversations/{ids['Cem']}")).document["contact_id"]
-    await ask(desk, "PATCH", f"/contacts/{contact}", {"fields": {"company": "Örnek Boru"}})
-
-    async def chats(text: str) -> list[str]:
-        reply = await desk.get("/search", params={"q": text})
-        return [item["title"] for item in reply.document["chats"]]
-
-    assert await chats("15550100112") == ["Ben"]
-    assert await chats("ornek") == ["Cem"]
-    await desk.post(webhook("hi", chat_name="Benjamin", sender_name="Benjamin Example", phone_number=BEN))
-    assert await chats("benja") == ["Benjamin"]
-    await desk.post(
-        webhook(
-            "Parts arrive", chat_name="Suppliers", chat_id="120363421596195995@g.us", is_group=True, phone_number=ADA
-        )
-    )
-    assert await chats("suppl") == ["Suppliers"]
-
-
-async def test_edited_words_replace_those_that_were_found_before(desk: RunningDesk) -> None:
-    """Nobody finds a message by what it does not say any more."""
-    posted = (await desk.post(webhook("the blue bicycle"))).document
-    change = {
-        "message_id": posted["message_id"],
-        "change": "edited",
-        "at": "2030-01-01T00:00:00Z",
-        "text": "the red tandem",
-    }
-    assert (await ask(desk, "POST", "/webhook/changes", change)).status == 200
-    while await desk.backend.pipeline.processor.rejudge_oldest():
-        pass
-
-    async def hits(text: str) -> int:
-        return len((await desk.get("/search", params={"q": text})).document["messages"])
-
-    assert (await hits("tandem"), await hits("bicycle")) == (1, 0)
-
-
-async def test_what_is_erased_is_not_found(desk: RunningDesk) -> None:
-    """Nor are its words in the store any more."""
-    ids = await three_chats(desk)
-    database = desk.backend.desk.database
-    await ask(desk, "POST", f"/conversations/{ids['Cem']}/messages", {"text": "A plumber is on the way"})
-    contact = (await desk.get(f"/conversations/{ids['Cem']}")).document["contact_id"]
-    await erasure.forget(database, contact, now=database.now())
-    for text in ("pipe", "plumber", "15550100113", "cem"):
-        reply = (await desk.get("/search", params={"q": text})).document
-        assert (reply["chats"], reply["messages"]) == ([], [])
-
-
-async def test_words_can_be_written_anew(desk: RunningDesk) -> None:
-    """As after an upgrade from a version without search."""
-    await three_chats(desk)
-    database = desk.backend.desk.database
-    before = (await search.find(database, "service", limit=10)).messages
-    for kind in (search.RECEIVED, search.SENT, search.CONTACT, search.GROUP):
-
-        async def work(connection: Any, kind: int = kind) -> None:
-            await search.forget(connection, kind, range(1000))
-
-        await database.write(work)
-    assert not (await search.find(database, "service", limit=10)).messages
-    assert await search.rebuild(database) == 6
-    assert (await search.find(database, "service", limit=10)).messages == before
-
-
-def test_every_script_is_cut_into_words() -> None:
-    """Case, accents and the Turkish dots do not matter; what has no spaces is found by any two characters."""
-    assert words_of("ISPARTA'da Işık café, ÇOK-güzel") == ("isparta", "da", "isik", "cafe", "cok", "guzel")
-    assert words_of("寿司屋はどこ") == ("寿司", "司屋", "屋は", "はど", "どこ")
-    assert words_of("أحمد مرحبا") == ("احمد", "مرحبا")
-    assert words_of("नमस्ते दुनिया") == ("नमस्ते", "दुनिया")
-    assert words_of("😀 -- !!") == ()
-    assert len(words_of(" ".join(map(str, range(10_000))))) == 400
-    assert max(len(word.encode()) for word in words_of("ö" * 500)) <= 32
 
 
 async def test_notes_answers_and_filters_are_kept(desk: RunningDesk) -> None:

@@ -87,8 +87,18 @@ async def test_views_filters_and_search_show_what_fits(desk: RunningDesk, browse
         await page.keyboard.press("Enter")
         await page.keyboard.press("Enter")
         await expect(page.locator("#chat-title")).to_have_text("Cem")
-        await page.get_by_role("searchbox").fill("zebra")
-        await expect(page.get_by_text("Nothing with “zebra”.")).to_be_visible()
+        await page.get_by_role("searchbox").fill("cem pipe")
+        await expect(page.locator("#list .chat-row .who")).to_have_text(["Cem"])
+        for period, found in (("today", ["Cem"]), ("last week", []), ("in the last 30 days", ["Cem"]), ("yesterday", [])):
+            await page.get_by_label("Said").select_option(period)
+            await expect(page.locator("#list .chat-row .who")).to_have_text(found)
+        await page.get_by_label("Said").select_option("on certain days …")
+        await page.get_by_label("Last day").fill("2026-01-01")
+        await expect(page.get_by_text("Nothing with “cem pipe”.")).to_be_visible()
+        await page.get_by_role("searchbox").fill("burst")
+        await expect(page.get_by_text("Nothing with “burst”.")).to_be_visible()
+        await page.get_by_label("Last day").fill("2200-01-01")
+        await expect(page.locator("#list .chat-row .who")).to_have_text(["Cem"])
 
 
 async def test_everything_can_be_done_with_the_keyboard(desk: RunningDesk, browser: Browser) -> None:

@@ -1,6 +1,8 @@
-"""Three customers whom tests of the inbox know."""
+"""Three customers whom tests of the inbox know, and what the owner asks of the API."""
 
-from tests.support.desk import RunningDesk, webhook
+from typing import Any
+
+from tests.support.desk import Reply, RunningDesk, webhook
 
 ADA, BEN, CEM = "+15550100111", "+15550100112", "+15550100113"
 
@@ -15,3 +17,11 @@ async def three_chats(desk: RunningDesk) -> dict[str, int]:
     ):
         ids[title] = (await desk.post(webhook(text, chat_name=title, phone_number=phone))).document["conversation_id"]
     return ids
+
+
+async def ask(desk: RunningDesk, method: str, path: str, body: Any = None, **headers: str) -> Reply:
+    """Ask the API as the owner."""
+    token = {"authorization": f"Bearer {desk.settings.api_token}", **headers}
+    async with desk.session.request(method, desk.url + path, json=body, headers=token) as response:
+        document = await response.json() if "json" in response.content_type else await response.text()
+        return Reply(response.status, document, dict(response.headers))

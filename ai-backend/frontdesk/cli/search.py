@@ -4,7 +4,7 @@ import click
 
 from frontdesk.bootstrap import opened
 from frontdesk.settings import load_settings
-from frontdesk.store import search as words
+from frontdesk.store import indexing
 
 
 @click.group()
@@ -16,4 +16,4 @@ def search() -> None:
 async def rebuild() -> None:
     """Write the words of everything anew, as after an upgrade from a version without search. The desk may run meanwhile."""
     async with opened(load_settings()) as database:
-        click.echo(f"{await words.rebuild(database)} things can be found.")
+        click.echo(f"{await indexing.rebuild(database)} things can be found.")

@@ -16,6 +16,14 @@ Order = Literal["due", "urgency"]
 VIEWS: tuple[View, ...] = get_args(View)
 VOICE_TYPES = ("ptt", "audio")
 TEXT_TYPES = ("chat",)
+SHORTEST_NUMBER = 7
+
+
+def title_of(title: str, contact_name: str | None) -> str:
+    """What a chat is called. WhatsApp names who is not in the phone's book by bare digits: the name that they gave themselves says more."""
+    if not (title.isdigit() and len(title) >= SHORTEST_NUMBER):
+        return title
+    return contact_name or f"+{title}"
 
 
 class Filter(BaseModel):

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from frontdesk.domain.contacts import Identity
 from frontdesk.domain.messages import IncomingMessage
-from frontdesk.store import merging, profiles, search
+from frontdesk.store import indexing, merging, profiles
 from frontdesk.store.database import Database, inserted_id
 from frontdesk.store.desk_tables import tasks
 from frontdesk.store.tables import attachments, contact_identities, contacts, webhook_messages
@@ -81,7 +81,7 @@ async def find_contacts(connection: AsyncConnection, messages: Sequence[Incoming
             ],
         )
     lost = {before[identity] for identity in moved}
-    await search.note_contacts(connection, renamed | lost | {*moved.values(), *added.values()})
+    await indexing.note_contacts(connection, renamed | lost | {*moved.values(), *added.values()})
     return found
 
 

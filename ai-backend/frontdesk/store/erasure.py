@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Table, and_, delete, func, or_, select, up
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from frontdesk.domain.contacts import Identity
-from frontdesk.store import merging, search, waits
+from frontdesk.store import indexing, merging, waits
 from frontdesk.store.contact_tables import contact_fields, contact_merges
 from frontdesk.store.database import Database
 from frontdesk.store.desk_tables import corrections, episodes, task_messages, tasks
@@ -106,7 +106,7 @@ async def forget(database: Database, contact_id: int, *, now: datetime) -> tuple
         files = await erase_what_belongs_to(connection, [*in_own, *elsewhere])
         await _erase_words(connection, ids_of, elsewhere, now)
         for part in parts(await ids_where(connection, outbox.c.id, outbox.c.conversation_id.in_(own)) if own else []):
-            await search.forget(connection, search.SENT, part)
+            await indexing.forget(connection, indexing.SENT, part)
         for table in (tasks, wait_table, episodes, turns, dialogues, alerts, outbox):
             for part in parts(own):
                 await connection.execute(delete(table).where(table.c.conversation_id.in_(part)))
@@ -114,6 +114,7 @@ async def forget(database: Database, contact_id: int, *, now: datetime) -> tuple
             await connection.execute(delete(message).where(message.c.id.in_(part)))
         for part in parts(own):
             await connection.execute(delete(message_history).where(message_history.c.conversation_id.in_(part)))
+            await indexing.forget(connection, indexing.CHAT, part)
             await connection.execute(delete(conversations).where(conversations.c.id.in_(part)))
         for one in reversed(ids_of):
             is_needed = await connection.scalar(select(message.c.id).where(message.c.contact_id == one).limit(1))
@@ -166,7 +167,7 @@ async def erase_what_belongs_to(connection: AsyncConnection, message_ids: Sequen
         ).all()
         task_ids = await ids_where(connection, task_messages.c.task_id, task_messages.c.message_id.in_(part))
         await connection.execute(delete(task_messages).where(task_messages.c.message_id.in_(part)))
-        await search.forget(connection, search.RECEIVED, part)
+        await indexing.forget(connection, indexing.RECEIVED, part)
         asked_by_others = set(
             await ids_where(connection, task_messages.c.task_id, task_messages.c.task_id.in_(task_ids))
         )
@@ -290,7 +291,7 @@ async def _erase_contact(connection: AsyncConnection, contact_id: int, *, is_nee
     await connection.execute(delete(identity).where(identity.c.contact_id == contact_id))
     await connection.execute(delete(contact_fields).where(contact_fields.c.contact_id == contact_id))
     await connection.execute(delete(notes).where(notes.c.contact_id == contact_id))
-    await search.forget(connection, search.CONTACT, [contact_id])
+    await indexing.forget(connection, indexing.CONTACT, [contact_id])
     await connection.execute(
         delete(contact_merges).where(
             or_(contact_merges.c.kept_id == contact_id, contact_merges.c.merged_id == contact_id)

@@ -6,7 +6,7 @@ from sqlalchemy import and_, delete, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from frontdesk.domain.outgoing import OPEN_STATES
-from frontdesk.store import search
+from frontdesk.store import indexing
 from frontdesk.store.database import Database
 from frontdesk.store.desk_tables import task_messages
 from frontdesk.store.erasure import erase_what_belongs_to, ids_where, parts, unused
@@ -55,7 +55,7 @@ async def expire_history(database: Database, before: datetime) -> None:
         await connection.execute(delete(message_history).where(message_history.c.sent_at < before))
         ended = outbox.c.state.not_in(OPEN_STATES), outbox.c.created_at < before
         for part in parts(await ids_where(connection, outbox.c.id, and_(*ended))):
-            await search.forget(connection, search.SENT, part)
+            await indexing.forget(connection, indexing.SENT, part)
         await connection.execute(delete(outbox).where(*ended))
 
     await database.write(work)

@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Row, Select, and_, func, literal, or_, sel
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from frontdesk.domain.analysis import Analysis
-from frontdesk.domain.inbox import TEXT_TYPES, VOICE_TYPES, Filter
+from frontdesk.domain.inbox import TEXT_TYPES, VOICE_TYPES, Filter, title_of
 from frontdesk.store.conversations import IMPORTANT_LANE
 from frontdesk.store.database import Database
 from frontdesk.store.desk_tables import tasks, waits
@@ -19,7 +19,6 @@ from frontdesk.store.reply_tables import dialogues, turns
 from frontdesk.store.tables import accounts, analytics_results, contacts, conversations, outbox, webhook_messages
 
 COUNTED = 1000
-SHORTEST_NUMBER = 7
 """More than so many are “many”: counting on would take longer than anybody cares."""
 
 
@@ -336,7 +335,7 @@ def _conversation(row: Row[Any], line: LastLine | None, *, tasks_: int, has_draf
     return Conversation(
         id=row.id,
         account=row.account,
-        title=_title(row),
+        title=title_of(row.title, row.contact_name),
         is_group=row.is_group,
         is_important=row.lane == IMPORTANT_LANE,
         contact_id=row.contact_id,
@@ -359,10 +358,3 @@ def _conversation(row: Row[Any], line: LastLine | None, *, tasks_: int, has_draf
         last_line=line,
         wait=wait,
     )
-
-
-def _title(row: Row[Any]) -> str:
-    """WhatsApp names who is not in the phone's book by bare digits: the name that they gave themselves says more."""
-    if not (row.title.isdigit() and len(row.title) >= SHORTEST_NUMBER):
-        return str(row.title)
-    return str(row.contact_name or f"+{row.title}")

@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, case, insert, literal_column, select, upda
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from frontdesk.domain.messages import HistoryItem, IncomingMessage, history_digests
-from frontdesk.store import events, glance, search, turns, waits
+from frontdesk.store import events, glance, indexing, turns, waits
 from frontdesk.store.accounts import id_of
 from frontdesk.store.contacts import find_contacts
 from frontdesk.store.conversations import IMPORTANT_LANE, ORDINARY_LANE, wake
@@ -175,7 +175,7 @@ async def _note_words(
 ) -> None:
     """What is not going to be judged is found from now on; the rest when it has been."""
     texts = {stored[item.key].id: item.message.text for item in new if item.is_kept_only}
-    await search.note(connection, search.RECEIVED, texts, is_new=True)
+    await indexing.note(connection, indexing.RECEIVED, texts, is_new=True)
 
 
 async def _answered(
@@ -252,8 +252,7 @@ async def _find_conversations(connection: AsyncConnection, new: Sequence[_Fresh]
             )
             id_ = inserted_id(await connection.execute(values))
             known[chat_key] = _Conversation(id=id_, title=message.chat_name, lane=first.lane)
-            if message.is_group:
-                await search.note(connection, search.GROUP, {id_: message.chat_name}, is_new=True)
+            await indexing.note(connection, indexing.CHAT, {id_: message.chat_name}, is_new=True)
         for item in new:
             if item.key[0] == account_id:
                 item.conversation = known[item.chat_key]
@@ -294,8 +293,7 @@ async def _follow(connection: AsyncConnection, conversation_id: int, items: Sequ
     changes: dict[str, Any] = {}
     if latest.chat_name != known.title:
         changes["title"] = latest.chat_name
-        if latest.is_group:
-            await search.note(connection, search.GROUP, {conversation_id: latest.chat_name})
+        await indexing.note(connection, indexing.CHAT, {conversation_id: latest.chat_name})
     if lane < known.lane:
         changes["lane"] = lane
     if changes:

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from frontdesk.domain.contacts import Identity
 from frontdesk.domain.errors import ConflictError, InvalidInputError, NotFoundError
-from frontdesk.store import events, search
+from frontdesk.store import events, indexing
 from frontdesk.store.contact_tables import contact_merges
 from frontdesk.store.database import Database, inserted_id
 from frontdesk.store.tables import contact_identities, contacts, conversations
@@ -75,7 +75,7 @@ async def add_number(database: Database, contact_id: int, phone: str, *, merges:
             await connection.execute(
                 insert(table).values(kind="phone", value=phone, contact_id=contact_id, created_at=now)
             )
-            await search.note_contacts(connection, [contact_id])
+            await indexing.note_contacts(connection, [contact_id])
             data = {"contact_id": contact_id}
             await events.add(connection, [events.row("contact.changed", now=now, data=data)])
 
@@ -100,7 +100,7 @@ async def remove_number(database: Database, contact_id: int, phone: str, *, now:
         if len(known) == 1:
             raise ConflictError("it is all that is known of who this is")
         await connection.execute(delete(table).where(table.c.kind == "phone", table.c.value == phone))
-        await search.note_contacts(connection, [contact_id])
+        await indexing.note_contacts(connection, [contact_id])
         data = {"contact_id": contact_id}
         await events.add(connection, [events.row("contact.changed", now=now, data=data)])
 
@@ -179,7 +179,7 @@ async def note(
         )
     )
     number = inserted_id(result)
-    await search.note_contacts(connection, (kept_id, merged_id))
+    await indexing.note_contacts(connection, (kept_id, merged_id))
     data = {"contact_id": kept_id, "merged_id": merged_id, "merge_id": number, "source": source}
     await events.add(connection, [events.row("contact.merged", now=now, data=data)])
     return number
@@ -221,7 +221,7 @@ async def undo(database: Database, kept_id: int, merge_id: int, *, now: datetime
             )
         await connection.execute(update(contacts).where(contacts.c.id == row.merged_id).values(merged_into=None))
         await connection.execute(update(table).where(table.c.id == merge_id).values(undone_at=now))
-        await search.note_contacts(connection, (kept_id, row.merged_id))
+        await indexing.note_contacts(connection, (kept_id, row.merged_id))
         data = {"contact_id": kept_id, "merged_id": row.merged_id, "merge_id": merge_id}
         await events.add(connection, [events.row("contact.unmerged", now=now, data=data)])
 

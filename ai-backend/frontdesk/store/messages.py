@@ -18,7 +18,7 @@ from frontdesk.domain.routing import Route
 from frontdesk.domain.understanding import Understood
 from frontdesk.domain.usage import Usage
 from frontdesk.store import conversations as conversation_leases
-from frontdesk.store import events, glance, search, waits
+from frontdesk.store import events, glance, indexing, waits
 from frontdesk.store.database import Database
 from frontdesk.store.tables import (
     accounts,
@@ -136,7 +136,7 @@ async def replace_analysis(database: Database, record: Record, judged: Judged, *
             update(table).where(table.c.id == known.id).values(revision=known.revision + 1, **values)
         )
         await waits.recount(connection, record.conversation_id)
-        await search.note(connection, search.RECEIVED, {record.id: record.spoken.text})
+        await indexing.note(connection, indexing.RECEIVED, {record.id: record.spoken.text})
         message = webhook_messages
         latest = select(func.max(message.c.id)).where(
             message.c.conversation_id == record.conversation_id, message.c.is_from_us == false()

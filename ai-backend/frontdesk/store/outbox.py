@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from frontdesk.domain.errors import ConflictError
 from frontdesk.domain.outgoing import ACKNOWLEDGED, OPEN_STATES, Outgoing, OutgoingState
 from frontdesk.domain.replies import Turn
-from frontdesk.store import duties, events, search, turns, waits
+from frontdesk.store import duties, events, indexing, turns, waits
 from frontdesk.store.addresses import Chat
 from frontdesk.store.database import Database, inserted_id
 from frontdesk.store.duties import Duty, Held
@@ -80,7 +80,7 @@ async def enqueue(
             )
         )
         id_ = inserted_id(row)
-        await search.note(connection, search.SENT, {id_: text}, is_new=True)
+        await indexing.note(connection, indexing.SENT, {id_: text}, is_new=True)
         if turn is not None:
             await turns.queued(connection, turn.id, id_, now=now)
         if not is_automatic:

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from frontdesk.domain.contacts import Identity
 from frontdesk.domain.errors import NotFoundError
 from frontdesk.domain.profiles import FieldSource, Learned, ProfileField
-from frontdesk.store import events, merging, search
+from frontdesk.store import events, indexing, merging
 from frontdesk.store.contact_tables import contact_fields, contact_merges
 from frontdesk.store.database import Database
 from frontdesk.store.tables import analytics_results, contact_identities, contacts, webhook_messages
@@ -109,7 +109,7 @@ async def learn(connection: AsyncConnection, learned: Sequence[Learned], *, now:
             await connection.execute(update(table).where(*mine).values(**values))
     if new:
         await connection.execute(insert(table), list(new.values()))
-    await search.note_contacts(connection, changed)
+    await indexing.note_contacts(connection, changed)
 
 
 async def write(database: Database, contact_id: int, values: Mapping[str, str | None], *, now: datetime) -> None:
@@ -131,7 +131,7 @@ async def write(database: Database, contact_id: int, values: Mapping[str, str | 
                         contact_id=contact_id, field=field, value=value, source=PERSON, confidence=1.0, changed_at=now
                     )
                 )
-        await search.note_contacts(connection, [contact_id])
+        await indexing.note_contacts(connection, [contact_id])
         data = {"contact_id": contact_id, "fields": sorted(values)}
         await events.add(connection, [events.row("contact.changed", now=now, data=data)])
 

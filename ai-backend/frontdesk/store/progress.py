@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from frontdesk.domain.messages import Record
 from frontdesk.domain.routing import Route
 from frontdesk.domain.tasks import Wish
-from frontdesk.store import events, glance, leases, messages, search, tasks, turns, waits
+from frontdesk.store import events, glance, indexing, leases, messages, tasks, turns, waits
 from frontdesk.store.conversations import Claim
 from frontdesk.store.database import Database
 from frontdesk.store.messages import UNFINISHED, Judged
@@ -210,7 +210,7 @@ async def _store_analyses(connection: AsyncConnection, steps: Sequence[Analysed]
     ]
     await connection.execute(insert(analytics_results), rows)
     texts = {step.record.id: step.record.spoken.text for step in steps}
-    await search.note(connection, search.RECEIVED, texts, is_new=True)
+    await indexing.note(connection, indexing.RECEIVED, texts, is_new=True)
     await glance.judged(connection, {step.record.conversation_id: step.judged.analysis for step in steps})
     await waits.begin(connection, [wanted for step in steps if (wanted := _wanted(step)) is not None])
     await events.add(connection, [messages.analysed(step.record, step.judged, now) for step in steps])

@@ -1,32 +1,32 @@
-"""Finding what was said and who said it: an inverted index in the database, the same in each store.
+"""Finding what was said and who said it.
 
-Words are written in the transaction that makes a text known, and go with what they are of. A search looks along the words, newest
-first, and stops when it has enough: what it takes does not grow with what is stored. See docs/decisions/0017.
+A search looks along the words that ``store/indexing.py`` keeps, newest first, and stops when it has enough: what it takes does not
+grow with what is stored. See docs/decisions/0017.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
 from typing import Any, Literal
 
-from sqlalchemy import Select, delete, func, insert, literal, or_, select, true, union_all
+from sqlalchemy import Column, ColumnElement, Select, Table, func, literal, or_, select, union_all
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from frontdesk.domain.inbox import title_of
 from frontdesk.domain.outgoing import ACKNOWLEDGED, OPEN_STATES
-from frontdesk.domain.searching import SHORTEST_BEGINNING, asked_words, words_of
-from frontdesk.store.contact_tables import contact_fields
+from frontdesk.domain.searching import SHORTEST_BEGINNING, asked_words
 from frontdesk.store.database import Database
 from frontdesk.store.inbox_tables import search_words
-from frontdesk.store.tables import contact_identities, contacts, conversations, outbox, webhook_messages
+from frontdesk.store.indexing import CHAT, CONTACT, RECEIVED, SENT
+from frontdesk.store.tables import contacts, conversations, outbox, webhook_messages
 
-RECEIVED, SENT, CONTACT, GROUP = 1, 2, 3, 4
-"""What a word is of: a message of ``webhook_messages``, of the outbox, a contact, or the conversation of a group."""
+MESSAGES = {RECEIVED: webhook_messages, SENT: outbox}
+SAID_AT = {RECEIVED: webhook_messages.c.chat_time, SENT: outbox.c.created_at}
 
 MOST_COMPLETIONS = 12
-COUNTED = 500
-REBUILT_AT_ONCE = 500
+MOST_NAMED = 60
+COUNTED = 1000
 AFTER_ALL = "\U0010ffff"
 
 
@@ -47,51 +47,12 @@ class Found:
 
 @dataclass(frozen=True, kw_only=True)
 class Chat:
-    """A chat whose contact or group has the words."""
+    """A chat whose contact or title has the words."""
 
     conversation_id: int
     title: str
     is_group: bool
     last_message_at: datetime
-
-
-async def note(connection: AsyncConnection, kind: int, texts: Mapping[int, str], *, is_new: bool = False) -> None:
-    """Texts are found by their words from now on, and no more by those that they had: a part of the transaction that makes it so."""
-    if not texts:
-        return
-    if not is_new:
-        await forget(connection, kind, texts)
-    rows = [
-        {"kind": kind, "subject_id": subject_id, "word": word}
-        for subject_id, text in sorted(texts.items())
-        for word in sorted(words_of(text))
-    ]
-    if rows:
-        await connection.execute(insert(search_words), rows)
-
-
-async def note_contacts(connection: AsyncConnection, contact_ids: Iterable[int]) -> None:
-    """Contacts are found by name, number and what is known of them: a part of the transaction that changed it."""
-    ids = sorted(set(contact_ids))
-    if not ids:
-        return
-    texts: dict[int, list[str]] = {id_: [] for id_ in ids}
-    identity, known = contact_identities, contact_fields
-    for wanted in (
-        select(contacts.c.id, contacts.c.name).where(contacts.c.id.in_(ids), contacts.c.name.is_not(None)),
-        select(identity.c.contact_id, identity.c.value).where(identity.c.contact_id.in_(ids)),
-        select(known.c.contact_id, known.c.value).where(known.c.contact_id.in_(ids)),
-    ):
-        for contact_id, text in await connection.execute(wanted):
-            texts[int(contact_id)].append(str(text))
-    await note(connection, CONTACT, {id_: "\n".join(parts) for id_, parts in texts.items()})
-
-
-async def forget(connection: AsyncConnection, kind: int, subject_ids: Iterable[int]) -> None:
-    """What is erased is not found any more: a part of the transaction that erases it."""
-    table, ids = search_words, sorted(subject_ids)
-    if ids:
-        await connection.execute(delete(table).where(table.c.kind == kind, table.c.subject_id.in_(ids)))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,23 +63,47 @@ class Results:
     messages: Sequence[Found] = ()
 
 
-async def find(database: Database, text: str, *, limit: int, before: int | None = None) -> Results:
+@dataclass(frozen=True, kw_only=True)
+class Period:
+    """From a moment on, and before another one; None is open."""
+
+    since: datetime | None = None
+    until: datetime | None = None
+
+    def holds(self, moment: Column[Any]) -> list[ColumnElement[bool]]:
+        """Conditions for a moment that lies in it."""
+        return [
+            *([moment >= self.since] if self.since else []),
+            *([moment < self.until] if self.until else []),
+        ]
+
+
+ALWAYS = Period()
+
+
+async def find(
+    database: Database, text: str, *, limit: int, before: int | None = None, period: Period = ALWAYS
+) -> Results:
     """Chats by name, number or profile, and messages of both sides, that have all the words, or words that begin so.
 
-    With ``before``, the id of a received message, only received ones that are older.
+    A message has the words of its chat, too: a name and a word find the word in the chats of that name, and with a
+    period a name alone finds what was said there. With ``before``, the id of a received message, only received ones that are older.
     """
     async with database.read() as connection:
         meant = [await _meant(connection, word) for word in asked_words(text)]
         if not meant or not all(meant):
             return Results()
-        kinds = (RECEIVED, SENT, CONTACT, GROUP) if before is None else (RECEIVED,)
-        ids = await _subjects(connection, meant, kinds, limit, before)
+        kinds = (RECEIVED, SENT, CONTACT, CHAT) if before is None else (RECEIVED,)
+        bounds = _Bounds(limit=limit, before=before, period=period)
+        ids = await _subjects(connection, meant, kinds, bounds)
+        for kind, more in (await _in_named_chats(connection, meant, kinds, bounds)).items():
+            ids[kind] = sorted({*ids[kind], *more}, reverse=True)[:limit]
         received = await _received(connection, ids[RECEIVED])
         if before is not None:
             return Results(messages=sorted(received, key=_moment, reverse=True))
         sent = await _sent(connection, ids[SENT])
         return Results(
-            chats=await _chats(connection, ids[CONTACT], ids[GROUP], limit),
+            chats=await _chats(connection, ids[CONTACT], ids[CHAT], limit),
             messages=sorted([*received, *sent], key=_moment, reverse=True)[:limit],
         )
 
@@ -128,134 +113,178 @@ def _moment(found: Found) -> datetime:
 
 
 async def _received(connection: AsyncConnection, ids: Sequence[int]) -> list[Found]:
-    message, table = webhook_messages, conversations
-    if not ids:
-        return []
-    rows = await connection.execute(
-        select(
-            message.c.id, message.c.conversation_id, message.c.current_message, message.c.chat_time, message.c.is_from_us,
-            table.c.title, table.c.is_group,
-        )
-        .join(table, table.c.id == message.c.conversation_id)
-        .where(message.c.id.in_(ids))
-    )  # fmt: skip
+    message = webhook_messages
+    wanted = _in_chats(
+        message, message.c.id, message.c.current_message.label("text"), message.c.chat_time.label("at"), message.c.is_from_us
+    ).where(message.c.id.in_(ids))  # fmt: skip
     return [
         Found(
-            kind="received", conversation_id=row.conversation_id, title=row.title, is_group=row.is_group,
-            message_id=row.id, outbox_id=None, text=row.current_message, at=row.chat_time, from_us=row.is_from_us,
+            kind="received", conversation_id=row.conversation_id, title=title_of(row.title, row.name), is_group=row.is_group,
+            message_id=row.id, outbox_id=None, text=row.text, at=row.at, from_us=row.is_from_us,
         )
-        for row in rows
+        for row in (await connection.execute(wanted) if ids else ())
     ]  # fmt: skip
 
 
 async def _sent(connection: AsyncConnection, ids: Sequence[int]) -> list[Found]:
-    table = conversations
-    if not ids:
-        return []
-    rows = await connection.execute(
-        select(
-            outbox.c.id,
-            outbox.c.conversation_id,
-            outbox.c.content,
-            outbox.c.created_at,
-            table.c.title,
-            table.c.is_group,
-        )
-        .join(table, table.c.id == outbox.c.conversation_id)
-        .where(outbox.c.id.in_(ids), outbox.c.state.in_((*ACKNOWLEDGED, *OPEN_STATES)))
+    wanted = _in_chats(outbox, outbox.c.id, outbox.c.content.label("text"), outbox.c.created_at.label("at")).where(
+        outbox.c.id.in_(ids), outbox.c.state.in_((*ACKNOWLEDGED, *OPEN_STATES))
     )
     return [
         Found(
-            kind="sent", conversation_id=row.conversation_id, title=row.title, is_group=row.is_group,
-            message_id=None, outbox_id=row.id, text=row.content, at=row.created_at, from_us=True,
+            kind="sent", conversation_id=row.conversation_id, title=title_of(row.title, row.name), is_group=row.is_group,
+            message_id=None, outbox_id=row.id, text=row.text, at=row.at, from_us=True,
+        )
+        for row in (await connection.execute(wanted) if ids else ())
+    ]  # fmt: skip
+
+
+def _in_chats(messages: Table, *columns: ColumnElement[Any]) -> Select[Any]:
+    """Of messages, with what their chats are called."""
+    chat = conversations
+    return (
+        select(*columns, messages.c.conversation_id, chat.c.title, chat.c.is_group, contacts.c.name)
+        .join(chat, chat.c.id == messages.c.conversation_id)
+        .outerjoin(contacts, contacts.c.id == chat.c.contact_id)
+    )
+
+
+async def _chats(
+    connection: AsyncConnection, people: Sequence[int], chats: Sequence[int], limit: int
+) -> Sequence[Chat]:
+    table = conversations
+    if not people and not chats:
+        return []
+    rows = await connection.execute(
+        select(table, contacts.c.name)
+        .outerjoin(contacts, contacts.c.id == table.c.contact_id)
+        .where(or_(table.c.contact_id.in_(people), table.c.id.in_(chats)))
+        .order_by(table.c.last_message_at.desc())
+        .limit(limit)
+    )
+    return [
+        Chat(
+            conversation_id=row.id, title=title_of(row.title, row.name), is_group=row.is_group,
+            last_message_at=row.last_message_at,
         )
         for row in rows
     ]  # fmt: skip
 
 
-async def _chats(
-    connection: AsyncConnection, people: Sequence[int], groups: Sequence[int], limit: int
-) -> Sequence[Chat]:
-    table = conversations
-    if not people and not groups:
-        return []
-    rows = await connection.execute(
-        select(table)
-        .where(or_(table.c.contact_id.in_(people), table.c.id.in_(groups)))
-        .order_by(table.c.last_message_at.desc())
-        .limit(limit)
-    )
-    return [
-        Chat(conversation_id=row.id, title=row.title, is_group=row.is_group, last_message_at=row.last_message_at)
-        for row in rows
-    ]
+@dataclass(frozen=True, kw_only=True)
+class _Bounds:
+    """Which messages count, and how many are wanted."""
 
+    limit: int
+    before: int | None
+    period: Period
 
-async def rebuild(database: Database) -> int:
-    """Write the words of everything anew, a portion at a time; of how many things."""
-    message, chat, done = webhook_messages, conversations, 0
-    sources: tuple[tuple[int, Any, Any, Any], ...] = (
-        (RECEIVED, message.c.id, message.c.current_message, true()),
-        (SENT, outbox.c.id, outbox.c.content, true()),
-        (GROUP, chat.c.id, chat.c.title, chat.c.is_group == true()),
-        (CONTACT, contacts.c.id, literal(""), true()),
-    )
-    for kind, id_, text, condition in sources:
-        wanted = select(id_.label("id"), text.label("text")).where(condition).order_by(id_).limit(REBUILT_AT_ONCE)
-        last = 0
-        while ids := await database.write(partial(_rebuild, kind, wanted.where(id_ > last))):
-            last, done = ids[-1], done + len(ids)
-    return done
-
-
-async def _rebuild(kind: int, wanted: Select[Any], connection: AsyncConnection) -> list[int]:
-    rows = (await connection.execute(wanted)).all()
-    if kind == CONTACT:
-        await note_contacts(connection, [row.id for row in rows])
-    else:
-        await note(connection, kind, {row.id: row.text for row in rows})
-    return [int(row.id) for row in rows]
+    def conditions(self, kind: int) -> list[ColumnElement[bool]]:
+        """For a message of a kind, where its table is joined."""
+        older = [MESSAGES[kind].c.id < self.before] if self.before is not None else []
+        return [*older, *self.period.holds(SAID_AT[kind])]
 
 
 async def _subjects(
-    connection: AsyncConnection,
-    meant: Sequence[Sequence[str]],
-    kinds: Sequence[int],
-    limit: int,
-    before: int | None = None,
+    connection: AsyncConnection, meant: Sequence[Sequence[str]], kinds: Sequence[int], bounds: _Bounds
 ) -> dict[int, list[int]]:
     """Kind → the newest things of it that have, for each word that was asked for, one of those that it may mean."""
-    table = search_words
     parts: list[Select[Any]] = []
-    for kind, first in (await _rarest(connection, meant, kinds)).items():
-        # Along the rarest: the others are looked up in what it finds.
-        conditions = [table.c.kind == kind]
-        if before is not None:
-            conditions.append(table.c.subject_id < before)
-        for place, words in enumerate(meant):
-            if place != first:
-                other = table.alias()
-                has = select(literal(1)).where(
-                    other.c.kind == kind, other.c.subject_id == table.c.subject_id, other.c.word.in_(words)
-                )
-                conditions.append(has.exists())
-        for word in meant[first]:
-            newest = select(table.c.subject_id).where(table.c.word == word, *conditions)
-            part = newest.order_by(table.c.subject_id.desc()).limit(limit).subquery()
-            parts.append(select(literal(kind).label("kind"), part.c.subject_id))
-    found: dict[int, list[int]] = {kind: [] for kind in kinds}
+    for kind, (first, number) in (await _rarest(connection, meant, kinds)).items():
+        # Along the rarest: the others are looked up in what it finds. A common word is walked along by itself, newest first.
+        along = [[word] for word in meant[first]] if number == COUNTED else [meant[first]]
+        others = [words for place, words in enumerate(meant) if place != first]
+        parts += [_along(kind, words, others, bounds) for words in along]
+    return await _gathered(connection, kinds, parts, bounds.limit)
+
+
+def _along(kind: int, words: Sequence[str], others: Sequence[Sequence[str]], bounds: _Bounds) -> Select[Any]:
+    table = search_words
+    found = select(table.c.subject_id).where(table.c.word.in_(words), table.c.kind == kind)
+    if len(words) > 1:
+        found = found.distinct()
+    for other in others:
+        # As EXISTS, MariaDB gathers all things that have the other word first, however many.
+        found = found.where(_has(kind, table.c.subject_id, other).limit(1).scalar_subquery().is_not(None))
+    if bounded := bounds.conditions(kind) if kind in MESSAGES else []:
+        message = MESSAGES[kind]
+        found = found.join(message, message.c.id == table.c.subject_id).where(*bounded)
+    return _newest(kind, found, table.c.subject_id, bounds.limit)
+
+
+async def _in_named_chats(
+    connection: AsyncConnection, meant: Sequence[Sequence[str]], kinds: Sequence[int], bounds: _Bounds
+) -> dict[int, list[int]]:
+    """Kind → the newest messages in chats that have some of the words, which have the others themselves."""
+    all_places = frozenset(range(len(meant)))
+    if len(meant) == 1 and bounds.period == ALWAYS:
+        return {}
+    named = await _named(connection, meant)
+    chat = conversations
+    parts: list[Select[Any]] = []
+    for places in sorted(set(named.values()), key=len, reverse=True):
+        if places == all_places and bounds.period == ALWAYS:
+            continue
+        people = [id_ for (kind, id_), some in named.items() if kind == CONTACT and some == places]
+        titled = [id_ for (kind, id_), some in named.items() if kind == CHAT and some == places]
+        chats = select(chat.c.id).where(or_(chat.c.contact_id.in_(people), chat.c.id.in_(titled)))
+        others = [meant[place] for place in sorted(all_places - places)]
+        for kind in (kind for kind in kinds if kind in MESSAGES):
+            message = MESSAGES[kind]
+            found = select(message.c.id).where(
+                message.c.conversation_id.in_(chats),
+                *(_has(kind, message.c.id, words).exists() for words in others),
+                *bounds.conditions(kind),
+            )
+            parts.append(_newest(kind, found, message.c.id, bounds.limit))
+    return await _gathered(connection, kinds, parts, bounds.limit)
+
+
+async def _named(connection: AsyncConnection, meant: Sequence[Sequence[str]]) -> dict[tuple[int, int], frozenset[int]]:
+    """Contacts and chats → the places of the words that they have; of each word the newest of them."""
+    table = search_words
+    looks = [
+        select(literal(kind).label("kind"), literal(place).label("place"), table.c.subject_id)
+        .where(table.c.word.in_(words), table.c.kind == kind)
+        .order_by(table.c.subject_id.desc())
+        .limit(MOST_NAMED)
+        .subquery()
+        for place, words in enumerate(meant)
+        for kind in (CONTACT, CHAT)
+    ]
+    named: defaultdict[tuple[int, int], set[int]] = defaultdict(set)
+    for row in await connection.execute(union_all(*map(select, looks))):
+        named[int(row.kind), int(row.subject_id)].add(int(row.place))
+    return {subject: frozenset(places) for subject, places in named.items()}
+
+
+def _has(kind: int, subject_id: Column[Any], words: Sequence[str]) -> Select[Any]:
+    """A row where something has one of the words that a word may mean."""
+    other = search_words.alias()
+    return select(literal(1)).where(
+        other.c.kind == kind, other.c.subject_id == subject_id, other.c.word.in_(words)
+    )  # fmt: skip
+
+
+def _newest(kind: int, wanted: Select[Any], id_: Column[Any], limit: int) -> Select[Any]:
+    part = wanted.with_only_columns(id_.label("subject_id")).order_by(id_.desc()).limit(limit).subquery()
+    return select(literal(kind).label("kind"), part.c.subject_id)
+
+
+async def _gathered(
+    connection: AsyncConnection, kinds: Sequence[int], parts: Sequence[Select[Any]], limit: int
+) -> dict[int, list[int]]:
+    found: defaultdict[int, set[int]] = defaultdict(set)
     if parts:
-        ids: defaultdict[int, set[int]] = defaultdict(set)
         for kind, id_ in await connection.execute(union_all(*parts)):
-            ids[int(kind)].add(int(id_))
-        found |= {kind: sorted(some, reverse=True)[:limit] for kind, some in ids.items()}
-    return found
+            found[int(kind)].add(int(id_))
+    return {kind: sorted(found[kind], reverse=True)[:limit] for kind in kinds}
 
 
-async def _rarest(connection: AsyncConnection, meant: Sequence[Sequence[str]], kinds: Sequence[int]) -> dict[int, int]:
-    """Kind → the place of the word that the fewest things have, counted up to a bound; without kinds of which none have one."""
-    if len(meant) == 1:
-        return dict.fromkeys(kinds, 0)
+async def _rarest(
+    connection: AsyncConnection, meant: Sequence[Sequence[str]], kinds: Sequence[int]
+) -> dict[int, tuple[int, int]]:
+    """Kind → the place of the word that the fewest things have, and how many, counted up to a bound; without those that none have."""
     table = search_words
     counts = []
     for kind in kinds:
@@ -263,11 +292,11 @@ async def _rarest(connection: AsyncConnection, meant: Sequence[Sequence[str]], k
             some = select(literal(1).label("one")).where(table.c.word.in_(words), table.c.kind == kind).limit(COUNTED)
             counts.append(select(func.count()).select_from(some.subquery()).scalar_subquery())
     numbers = iter((await connection.execute(select(*counts))).one())
-    found: dict[int, int] = {}
+    found: dict[int, tuple[int, int]] = {}
     for kind in kinds:
         counted = [int(next(numbers)) for _ in meant]
         if min(counted):
-            found[kind] = counted.index(min(counted))
+            found[kind] = counted.index(min(counted)), min(counted)
     return found
 
 

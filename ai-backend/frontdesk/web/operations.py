@@ -69,7 +69,9 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(
         "GET /search", "Chats by name, number or profile, and messages by their words",
         gives=inbox_documents.SearchDocument,
-        query=[("q", {"type": "string", "maxLength": 100}), ("before", WHOLE), ("limit", LIMIT["schema"])],
+        query=[
+            ("q", {"type": "string", "maxLength": 100}), ("from", DAY), ("to", DAY), ("before", WHOLE), ("limit", LIMIT["schema"]),
+        ],
     ),
     Operation(
         "POST /messages/{id}/analysis", "Judge a message anew; what people corrected stands", gives=MessageDocument,

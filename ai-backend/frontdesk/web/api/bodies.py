@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from datetime import datetime
+from datetime import date
 from typing import TypeVar
 
 from aiohttp import web
@@ -12,6 +12,7 @@ from frontdesk.channels.whatsapp_web import problems_of, read_json
 from frontdesk.domain.errors import FieldProblem, InvalidInputError, UnavailableError, UnsupportedEncodingError
 
 Document = TypeVar("Document", bound=BaseModel)
+When = TypeVar("When", bound=date)
 
 UPLOAD_S = 30
 MAX_ID = 2**63 - 1
@@ -48,8 +49,8 @@ def read_document(model: type[Document], body: bytes) -> Document:
         raise InvalidInputError("the body does not fit the contract", problems_of(error)) from None
 
 
-def is_near(moment: datetime) -> datetime:
-    """A time that calendars and time zones can reckon with.
+def is_near(moment: When) -> When:
+    """A time or a day that calendars and time zones can reckon with.
 
     Raises:
         ValueError: it is centuries away.
@@ -77,3 +78,18 @@ def whole_number(name: str, text: str | None, *, default: int, least: int, most:
         problem = FieldProblem(pointer=name, detail=f"must be a number from {least} to {most}")
         raise InvalidInputError("the query does not fit", (problem,))
     return int(text)
+
+
+def day(name: str, text: str | None) -> date | None:
+    """A day of the query, or None where it names none.
+
+    Raises:
+        InvalidInputError: it is no day, or centuries away.
+    """
+    if not text:
+        return None
+    try:
+        return is_near(date.fromisoformat(text))
+    except ValueError:
+        problem = FieldProblem(pointer=name, detail="must be a day, as 2026-01-31")
+        raise InvalidInputError("the query does not fit", (problem,)) from None

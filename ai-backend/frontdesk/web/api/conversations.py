@@ -13,25 +13,17 @@ from frontdesk.domain.inbox import Filter
 from frontdesk.domain.replies import ReplyMode
 from frontdesk.domain.tasks import LONGEST_TAG
 from frontdesk.store import dialogues, glance, inbox, turns, waits
-from frontdesk.store import search as words
 from frontdesk.triage.policy import HIGHEST_URGENCY
 from frontdesk.web.api.bodies import MAX_ID, is_near, read_body, read_document, whole_number
 from frontdesk.web.desk import DESK, Desk
 from frontdesk.web.desk_documents import ConversationsDocument, conversation_of
 from frontdesk.web.documents import message_of, outgoing_of
-from frontdesk.web.inbox_documents import (
-    EntryDocument,
-    FoundChatDocument,
-    FoundMessageDocument,
-    SearchDocument,
-    ThreadDocument,
-)
+from frontdesk.web.inbox_documents import EntryDocument, ThreadDocument
 from frontdesk.web.reply_documents import dialogue_of, turn_of
 
 DEFAULT_LIMIT = 50
 MAX_LIMIT = 200
 MOST_LABELS = 20
-LONGEST_QUERY = 100
 
 Label = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=LONGEST_TAG)]
 
@@ -105,23 +97,6 @@ async def thread(request: web.Request) -> web.Response:
     return web.json_response(text=document.model_dump_json())
 
 
-async def search(request: web.Request) -> web.Response:
-    """``GET /search?q=&before=&limit=``: chats by name, number or profile, and messages by their words; the newest first."""
-    desk = request.app[DESK]
-    desk.gate.check(request, "read")
-    text = searched(request)
-    limit = whole_number("limit", request.query.get("limit"), default=DEFAULT_LIMIT, least=1, most=MAX_LIMIT)
-    before = whole_number("before", request.query.get("before"), default=MAX_ID, least=1, most=MAX_ID)
-    found = await words.find(desk.database, text, limit=limit, before=before if before < MAX_ID else None)
-    received = [item.message_id for item in found.messages if item.message_id is not None]
-    document = SearchDocument(
-        chats=[FoundChatDocument(**vars(chat)) for chat in found.chats],
-        messages=[FoundMessageDocument(**vars(item)) for item in found.messages],
-        before=min(received) if len(received) == limit else None,
-    )
-    return web.json_response(text=document.model_dump_json())
-
-
 async def one(request: web.Request) -> web.Response:
     """``GET /conversations/{id}``: a chat, and who waits in it."""
     desk = request.app[DESK]
@@ -175,19 +150,6 @@ def filter_of(request: web.Request) -> Filter:
         return Filter.model_validate(given)
     except ValidationError as error:
         raise InvalidInputError("the query does not fit", problems_of(error)) from None
-
-
-def searched(request: web.Request) -> str:
-    """What is looked for.
-
-    Raises:
-        InvalidInputError: it is too long, or no text.
-    """
-    text = request.query.get("q", "").strip()
-    if len(text) > LONGEST_QUERY or "\0" in text or any("\ud800" <= character <= "\udfff" for character in text):
-        problem = FieldProblem(pointer="q", detail=f"must be at most {LONGEST_QUERY} characters of text")
-        raise InvalidInputError("the query does not fit", (problem,))
-    return text
 
 
 def written(place: inbox.Place) -> str:

@@ -11,12 +11,12 @@ from frontdesk.domain.errors import FieldProblem, InvalidInputError
 from frontdesk.store import analytics
 from frontdesk.store.analytics import Totals
 from frontdesk.store.stats import RESPONSE_BOUNDS_S
+from frontdesk.web.api.bodies import day
 from frontdesk.web.desk import DESK, Desk
 
 DEFAULT_DAYS = 30
 MOST_DAYS = 400
 SUMMED = ("state", "answered", "response", "priority", "cost_micro_usd")
-EARLIEST, LATEST = date(2000, 1, 1), date(2200, 1, 1)
 
 
 class SummaryDocument(BaseModel):
@@ -58,8 +58,8 @@ async def figures_of(request: web.Request, desk: Desk) -> DailyDocument:
     """
     zone = desk.zone_of(None)
     today = desk.clock().astimezone(zone).date()
-    last = _day(request, "to", today)
-    first = _day(request, "from", last - timedelta(days=DEFAULT_DAYS - 1))
+    last = day("to", request.query.get("to")) or today
+    first = day("from", request.query.get("from")) or last - timedelta(days=DEFAULT_DAYS - 1)
     if not 0 <= (last - first).days < MOST_DAYS:
         problem = FieldProblem(pointer="from", detail=f"must be at most {MOST_DAYS} days before “to”, and not after it")
         raise InvalidInputError("the query does not fit", (problem,))
@@ -105,18 +105,3 @@ def _median(counted: Mapping[str, int]) -> int | None:
         if seen and seen >= half:
             return bound
     return None
-
-
-def _day(request: web.Request, name: str, default: date) -> date:
-    text = request.query.get(name)
-    if not text:
-        return default
-    try:
-        day = date.fromisoformat(text)
-    except ValueError:
-        day = date.min
-    if not EARLIEST <= day <= LATEST:
-        raise InvalidInputError(
-            "the query does not fit", (FieldProblem(pointer=name, detail="must be a day, as 2026-01-31"),)
-        )
-    return day

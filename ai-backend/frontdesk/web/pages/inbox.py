@@ -4,7 +4,7 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from typing import Any, get_args
 from urllib.parse import urlencode
 
@@ -19,8 +19,9 @@ from frontdesk.domain.profiles import parsed_fields
 from frontdesk.domain.replies import ReplyMode
 from frontdesk.store import addresses, dialogues, directory, inbox, jottings, people, profiles, search, tasks, turns
 from frontdesk.store.thread import bounds_around
-from frontdesk.web.api.bodies import MAX_ID, whole_number
-from frontdesk.web.api.conversations import filter_of, place_of, searched, written
+from frontdesk.web.api.bodies import MAX_ID, day, whole_number
+from frontdesk.web.api.conversations import filter_of, place_of, written
+from frontdesk.web.api.searching import period_of, searched
 from frontdesk.web.desk import DESK, Desk
 from frontdesk.web.pages.entrance import entered
 from frontdesk.web.pages.rendering import Reader, html, page, rendered
@@ -30,6 +31,8 @@ PART = 40
 MOST_OF_PART = 400
 FOUND = 40
 RENDERED_AT_ONCE = 256
+PERIODS = ("today", "yesterday", "seven_days", "last_week", "thirty_days", "days")
+"""What is searched may be bounded by; ``days`` by those that are named, ``from`` one ``to`` another."""
 Render = Callable[[], Awaitable[str]]
 
 
@@ -129,9 +132,11 @@ async def _list(request: web.Request, reader: Reader) -> str:
     desk = request.app[DESK]
     text = searched(request)
     if text:
-        results = await search.find(desk.database, text, limit=FOUND)
+        first, last = _days(request, reader, desk.clock().astimezone(reader.zone).date())
+        results = await search.find(desk.database, text, limit=FOUND, period=period_of(first, last, reader.zone))
         return rendered(
-            request, "inbox/found.html", reader=reader, found=results.messages, chats=results.chats, text=text
+            request, "inbox/found.html", reader=reader, found=results.messages, chats=results.chats, text=text,
+            query=urlencode(_query(request)), periods=PERIODS, period=request.query.get("period"), first=first, last=last,
         )  # fmt: skip
     wanted, after = filter_of(request), place_of(request.query.get("after"))
     me = reader.person
@@ -147,9 +152,24 @@ async def _list(request: web.Request, reader: Reader) -> str:
         )  # fmt: skip
 
     own = me.id if me and wanted.view == "mine" else None
-    day = desk.clock().astimezone(reader.zone).date()
-    key = (wanted, after, reader.language, str(reader.zone), own, day)
+    today = desk.clock().astimezone(reader.zone).date()
+    key = (wanted, after, reader.language, str(reader.zone), own, today)
     return await request.app[RENDERINGS].of(key, await desk.feed.last_number(), render)
+
+
+def _days(request: web.Request, reader: Reader, today: date) -> tuple[date | None, date | None]:
+    """The first and the last day that a search is bounded by."""
+    week = today - timedelta(days=(today.weekday() - reader.locale.first_week_day) % 7)
+    first, last = day("from", request.query.get("from")), day("to", request.query.get("to"))
+    named = (min(first, last), max(first, last)) if first and last else (first, last)
+    return {
+        "today": (today, today),
+        "yesterday": (today - timedelta(days=1), today - timedelta(days=1)),
+        "seven_days": (today - timedelta(days=6), today),
+        "last_week": (week - timedelta(days=7), week - timedelta(days=1)),
+        "thirty_days": (today - timedelta(days=29), today),
+        "days": named,
+    }.get(request.query.get("period", ""), (None, None))
 
 
 async def _views(request: web.Request, reader: Reader) -> str:
@@ -231,9 +251,9 @@ def _told(reader: Reader, thread: Thread) -> dict[str, Any]:
     days: list[tuple[Entry, datetime | None]] = []
     last = None
     for entry in thread.entries:
-        day = entry.at.astimezone(reader.zone).date()
-        days.append((entry, entry.at if day != last else None))
-        last = day
+        date_ = entry.at.astimezone(reader.zone).date()
+        days.append((entry, entry.at if date_ != last else None))
+        last = date_
     first = thread.entries[0].at if thread.entries else None
     return {
         "entries": days,
@@ -265,8 +285,8 @@ async def _known(desk: Desk, number: int) -> inbox.Conversation:
 
 
 def _query(request: web.Request) -> dict[str, str]:
-    """The filter of the address, as it goes on from page to page."""
-    names = (*Filter.model_fields, "q")
+    """The filter of the address, or what is searched, as it goes on from page to page."""
+    names = (*Filter.model_fields, "q", "period", "from", "to")
     return {name: value for name in names if (value := request.query.get(name))}
 
 

@@ -238,7 +238,10 @@ document.querySelector('form.search').addEventListener('input', (event) => {
   clearTimeout(typing)
   typing = setTimeout(() => {
     const text = event.target.value.trim()
-    history.replaceState({}, '', text ? `${location.pathname}?q=${encodeURIComponent(text)}` : location.pathname)
+    const before = new URLSearchParams(location.search)
+    const asked = new URLSearchParams({ q: text })
+    for (const name of ['period', 'from', 'to']) if (before.has(name)) asked.set(name, before.get(name))
+    history.replaceState({}, '', text ? `${location.pathname}?${asked}` : location.pathname)
     refresh('list', 'views')
   }, 200)
 })
