@@ -131,6 +131,17 @@ async def test_a_day_on_which_clocks_are_set_loses_and_doubles_nothing(database:
     assert totals == {"state": {"processed": 71}}
 
 
+async def test_the_facts_of_the_business_are_shown(desk: RunningDesk) -> None:
+    """Those that are answered with, and where they stand."""
+    owner = await come_in(desk)
+    facts = (await owner.call("GET", "/business")).document
+    assert (facts["name"], facts["file"]) == ("Lale Repair & Coffee", desk.settings.business_file.name)
+    assert facts["offers"][0]["price"] == "75 EUR"
+    page = (await owner.call("GET", "/settings/business")).document
+    for fact in ("12 Harbour Street", "75 EUR", "For small repairs just come in"):
+        assert fact in page
+
+
 async def test_figures_by_day_come_from_what_happened(desk: RunningDesk) -> None:
     """Counted by the hour as it ends; the page, the table and the API say the same."""
     owner = await come_in(desk)

@@ -160,6 +160,17 @@ async def test_a_person_says_where_somebody_is_reached(desk: RunningDesk) -> Non
     assert (await call(desk, "POST", f"/contacts/{ben}/numbers", phone="+15550100333")).status == 422
 
 
+async def test_a_number_as_one_writes_it_there_is_of_the_country_of_the_others(desk: RunningDesk) -> None:
+    """Where no country is set; without others its code is asked for."""
+    ada = await contact_id(desk, text="Hello", phone_number=None, sender_id="export:Ada", sender_name="Ada")
+    path = f"/contacts/{ada}/numbers"
+    assert (await call(desk, "POST", path, phone="0491 570 006")).status == 422
+    for number in ("+61491570156", "+61491570157", "+15550100222"):
+        await contact_id(desk, text="Hello", phone_number=number, sender_name=number)
+    added = await call(desk, "POST", path, phone="0491 570 006")
+    assert {"kind": "phone", "value": "+61491570006"} in added.document["identities"]
+
+
 async def test_chains_of_merges_come_apart_as_they_were_made(desk: RunningDesk) -> None:
     """Who went on as somebody who went on as somebody is theirs, and not the last one's for ever."""
     one, two, three = [

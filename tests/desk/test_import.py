@@ -3,12 +3,14 @@
 import json
 import zipfile
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from functools import partial
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, insert, select
+from sqlalchemy.ext.asyncio import AsyncConnection
 from tests.support.desk import webhook
 
 from frontdesk.bootstrap import assessor_of, business_of
@@ -19,10 +21,10 @@ from frontdesk.domain.errors import InvalidInputError
 from frontdesk.media.files import MEBIBYTE, MediaFiles
 from frontdesk.media.places import Directory
 from frontdesk.settings import Settings
-from frontdesk.store import addresses, changes, inbox, messages, profiles, tasks, waits
+from frontdesk.store import addresses, analytics, changes, inbox, messages, profiles, tasks, waits
 from frontdesk.store.database import Database
 from frontdesk.store.intake import Intake
-from frontdesk.store.tables import attachments, contacts, conversations, events, webhook_messages
+from frontdesk.store.tables import attachments, contacts, conversations, events, system_stats, webhook_messages
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 CHAT = """\
@@ -133,6 +135,33 @@ async def test_what_is_stored_is_of_its_own_time_and_goes_to_no_agent(desk: Desk
         ready = await connection.scalar(select(func.count()).where(conversations.c.ready_at.is_not(None)))
     assert types == {"task.created", "message.media"}
     assert ready == 0
+
+
+async def test_what_is_read_in_is_in_the_figures(desk: Desk) -> None:
+    """By the hour in which it was said, each message once; what was counted and is erased since stays counted."""
+    path = desk.file(CHAT)
+    begin = {"day": date(2026, 11, 17), "hour": 6, "metric": "state"}
+    rows = [{**begin, "label": "failed", "value": 4}, {**begin, "label": "processed", "value": 1}]
+
+    async def work(connection: AsyncConnection) -> None:
+        await connection.execute(insert(system_stats), rows)
+
+    await desk.database.write(work)
+    for _ in range(2):
+        await desk.read(path)
+        found = await analytics.daily(desk.database, date(2026, 11, 17), date(2026, 11, 18), ZoneInfo("UTC"))
+        assert found.numbers["state"] == {
+            "failed": {date(2026, 11, 17): 4}, "processed": {date(2026, 11, 17): 2, date(2026, 11, 18): 1},
+        }  # fmt: skip
+        assert (
+            sum(
+                found.numbers["urgency"][label][day]
+                for label in found.numbers["urgency"]
+                for day in found.numbers["urgency"][label]
+            )
+            == 3
+        )
+        assert found.by_hour == {(1, 6): 6, (2, 12): 1}
 
 
 async def test_a_chat_that_is_imported_again_is_stored_once(desk: Desk) -> None:

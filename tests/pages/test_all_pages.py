@@ -19,7 +19,7 @@ from frontdesk.settings import ROOT
 
 PAGES = (
     "/", "/?view=all", "/?q=service", "/inbox/1", "/connection", "/analytics", "/settings/answers", "/settings/important",
-    "/settings/routing", "/settings/robot", "/settings/hours", "/settings/people", "/settings/you", "/docs",
+    "/settings/routing", "/settings/robot", "/settings/business", "/settings/hours", "/settings/people", "/settings/you", "/docs",
 )  # fmt: skip
 WEB = ROOT / "ai-backend" / "frontdesk" / "web"
 NAUGHTY = (
@@ -141,6 +141,24 @@ async def test_it_speaks_the_readers_language_and_clock(desk: RunningDesk, brows
         await expect(page.locator("#views a").first).to_contain_text("Yanıt gerekiyor")
         cookies = await page.context.cookies()
         assert any(cookie["name"] == "zone" and "Tokyo" in str(cookie["value"]) for cookie in cookies)
+        await page.goto("/settings/routing")
+        await expect(page.get_by_role("heading", name="Teknik sorunlar")).to_be_visible()
+
+
+@pytest.mark.browser
+async def test_a_link_to_come_in_is_copied(desk: RunningDesk, browser: Browser) -> None:
+    """To be sent to who is to come in."""
+    visitor = await come_in(desk)
+    async with looking(browser, desk, visitor.cookie, permissions=["clipboard-read", "clipboard-write"]) as page:
+        await page.goto("/settings/people")
+        await expect(page.get_by_role("button", name="Copy")).to_have_count(0)
+        await page.get_by_role("button", name="New link to come in").click()
+        await page.get_by_role("button", name="Copy").click()
+        await expect(page.get_by_role("button", name="Copied.")).to_be_visible()
+        link = await page.evaluate("navigator.clipboard.readText()")
+        assert link == await page.locator("output").first.text_content()
+        await page.goto(link)
+        await expect(page.get_by_label("Password")).to_be_visible()
 
 
 def test_every_text_of_the_pages_is_in_turkish() -> None:

@@ -89,7 +89,12 @@ async def test_views_filters_and_search_show_what_fits(desk: RunningDesk, browse
         await expect(page.locator("#chat-title")).to_have_text("Cem")
         await page.get_by_role("searchbox").fill("cem pipe")
         await expect(page.locator("#list .chat-row .who")).to_have_text(["Cem"])
-        for period, found in (("today", ["Cem"]), ("last week", []), ("in the last 30 days", ["Cem"]), ("yesterday", [])):
+        for period, found in (
+            ("today", ["Cem"]),
+            ("last week", []),
+            ("in the last 30 days", ["Cem"]),
+            ("yesterday", []),
+        ):
             await page.get_by_label("Said").select_option(period)
             await expect(page.locator("#list .chat-row .who")).to_have_text(found)
         await page.get_by_label("Said").select_option("on certain days …")
@@ -179,6 +184,10 @@ async def test_what_is_known_of_somebody_is_kept_beside_the_chat(desk: RunningDe
         await side.get_by_label("A note for your people").fill("Likes to be rung")
         await side.get_by_role("button", name="Add").last.click()
         await expect(side.get_by_text("Likes to be rung")).to_be_visible()
+        await page.get_by_role("button", name="Take over").click()
+        await expect(row(page, "Ada").get_by_text("@ Mia")).to_be_visible()
+        await page.get_by_role("button", name="Undo").click()
+        await expect(row(page, "Ada").get_by_text("@ Mia")).to_have_count(0)
         await side.get_by_label("Person").select_option("Mia")
         await expect(row(page, "Ada").get_by_text("@ Mia")).to_be_visible()
         await page.get_by_role("button", name="Take over").click()

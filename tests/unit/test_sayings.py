@@ -40,14 +40,19 @@ def test_whatever_is_decided_is_told_in_turkish(
         ),
         limits=Limits(), is_important=False, sent_within_hour=sent, is_awaited=is_awaited, now=NOW,
     )  # fmt: skip
-    assert spoken(verdict.reason, TURKISH) != verdict.reason
-    assert spoken(verdict.reason, NullTranslations()) == verdict.reason
+    assert spoken(verdict.reason, TURKISH, {}) != verdict.reason
+    assert spoken(verdict.reason, NullTranslations(), {}) == verdict.reason
 
 
 def test_what_is_filled_in_stays_and_parts_are_told_each() -> None:
-    """Names, numbers and words of others; a category as the page calls it."""
-    told = spoken("category support of sales; sales failed: it took too long; the hub took over", TURKISH)
-    assert told == "Destek kategorisi sales asistanının; sales yanıt veremedi: it took too long; merkez devraldı"
-    assert spoken("something new; rule 3 at position 10", TURKISH) == "something new; 10. sıradaki 3 numaralı kural"
-    assert spoken(None, TURKISH) == ""
+    """Numbers and words of others; a category and an agent as the page calls them, and a reason within a reason."""
+    told = spoken(
+        "category support of sales; sales failed: it took too long; the hub took over", TURKISH, {"sales": "Satış"}
+    )
+    assert told == "Destek kategorisi Satış asistanının; Satış yanıt veremedi: it took too long; merkez devraldı"
+    why = spoken("the agent asks for a person: complaint, urgency 8", TURKISH, {})
+    assert why.endswith(": Şikâyet, aciliyet 8")
+    assert spoken("category support of sales", NullTranslations(), {"sales": "Sales"}) == "category Support of Sales"
+    assert spoken("something new; rule 3 at position 10", TURKISH, {}) == "something new; 10. sıradaki 3 numaralı kural"
+    assert spoken(None, TURKISH, {}) == ""
     assert len(set(SAYINGS)) == len(SAYINGS)

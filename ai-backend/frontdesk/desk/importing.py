@@ -21,7 +21,7 @@ from frontdesk.domain.messages import HistoryItem, IncomingMessage, Media, Recor
 from frontdesk.domain.ports import Subject
 from frontdesk.domain.tasks import Wish, is_repeated
 from frontdesk.media.files import MediaFiles
-from frontdesk.store import changes, erasure, merging, past
+from frontdesk.store import changes, erasure, merging, past, stats
 from frontdesk.store.database import Database
 from frontdesk.store.intake import Intake
 from frontdesk.store.messages import Judged
@@ -168,6 +168,9 @@ class Importer:
                 batch = []
         if store is not None and batch:
             await store(batch)
+        if self._database is not None:
+            for hour in sorted({stats.hour_of(item.at) for item in chat.export.messages}):
+                await stats.roll_up(self._database, hour, keeps=True)
         advance(len(batch))
         if self._database is not None:
             await self._keep_number(self._database, chat)

@@ -12,6 +12,15 @@ PROTOCOL = 1
 """The version of the request and reply below."""
 
 
+class Told(BaseModel):
+    """What an agent is, in another language than its manifest's."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    title: str
+    description: str
+
+
 class Manifest(BaseModel):
     """An agent's ``agent.toml``: who it is, and which messages are its own."""
 
@@ -20,6 +29,7 @@ class Manifest(BaseModel):
     name: str = Field(pattern=r"^[a-z][a-z0-9_]{1,39}$")
     title: str
     description: str
+    languages: dict[str, Told] = Field(default={}, description="Language → title and description in it, for the pages")
     port: int = Field(ge=1, le=65535)
     url: str | None = Field(default=None, description="Where it is served, if not on this machine at its port")
     role: Literal["specialist", "hub"] = "specialist"

@@ -5,6 +5,8 @@ privacy id that looks like a number and is none), or by an id that is neither.
 """
 
 import re
+from collections import Counter
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import Literal
 
@@ -56,6 +58,12 @@ def normalise_phone(value: str, *, region: str | None = None) -> str | None:
         if phonenumbers.is_possible_number(number):
             return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
     return None
+
+
+def usual_region(phones: Iterable[str]) -> str | None:
+    """Where most of some numbers in E.164 are from (ISO 3166), or None where that cannot be told."""
+    regions = Counter(phonenumbers.region_code_for_number(phonenumbers.parse(phone)) for phone in phones)
+    return next((region for region, _ in regions.most_common() if region), None)
 
 
 def identities_of(

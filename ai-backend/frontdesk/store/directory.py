@@ -22,6 +22,7 @@ from frontdesk.store.tables import (
 )
 
 MAX_ID_BYTES = 255
+PHONES = 200
 
 
 def group_key(value: str) -> str:
@@ -186,3 +187,13 @@ async def remove_rule(database: Database, rule_id: int) -> bool:
 def _check_length(value: str) -> None:
     if not 0 < len(value.encode()) <= MAX_ID_BYTES:
         raise InvalidInputError(f"a number, an id or a name must have 1 to {MAX_ID_BYTES} bytes")
+
+
+async def latest_phones(database: Database) -> list[str]:
+    """The numbers that became known last, in E.164."""
+    known = contact_identities
+    async with database.read() as connection:
+        found = await connection.scalars(
+            select(known.c.value).where(known.c.kind == "phone").order_by(known.c.created_at.desc()).limit(PHONES)
+        )
+        return [str(value) for value in found]

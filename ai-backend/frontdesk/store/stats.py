@@ -2,7 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, FromClause, and_, delete, func, insert, select, true
@@ -79,19 +79,32 @@ async def oldest_waiting(database: Database) -> datetime | None:
         )
 
 
-async def roll_up(database: Database, hour: datetime) -> None:
-    """Write the totals of one full hour (UTC) to ``system_stats``, replacing what was there."""
-    start = hour.replace(minute=0, second=0, microsecond=0)
+def hour_of(moment: datetime) -> datetime:
+    """The beginning of the full hour (UTC) that a moment lies in."""
+    return moment.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
+
+
+async def roll_up(database: Database, hour: datetime, *, keeps: bool = False) -> None:
+    """Write the totals of one full hour (UTC) to ``system_stats``, replacing what was there.
+
+    With ``keeps`` no number gets smaller: what was counted long ago may have been erased since.
+    """
+    start = hour_of(hour)
 
     async def work(connection: AsyncConnection) -> None:
         table = system_stats
-        await connection.execute(delete(table).where(table.c.day == start.date(), table.c.hour == start.hour))
+        this = table.c.day == start.date(), table.c.hour == start.hour
+        before = (await connection.execute(select(table.c.metric, table.c.label, table.c.value).where(*this))).all()
+        await connection.execute(delete(table).where(*this))
         end = start + timedelta(hours=1)
         found = await _counts(connection, start, end) | await _answers(connection, start, end)
+        numbers = {(metric, label): number for metric, labels in found.items() for label, number in labels.items()}
+        for row in before if keeps else ():
+            key = row.metric, row.label
+            numbers[key] = max(int(row.value), numbers.get(key, 0))
         rows = [
             {"day": start.date(), "hour": start.hour, "metric": metric, "label": label, "value": number}
-            for metric, labels in sorted(found.items())
-            for label, number in sorted(labels.items())
+            for (metric, label), number in sorted(numbers.items())
         ]
         if rows:
             await connection.execute(insert(table), rows)

@@ -62,6 +62,7 @@ ROUTES = (
     web.get("/routing-rules", configuring.rules),
     web.post("/routing-rules", configuring.add_rule),
     web.delete(r"/routing-rules/{id:\d{1,20}}", configuring.remove_rule),
+    web.get("/business", configuring.business),
     web.get("/opening-hours", configuring.opening_hours),
     web.put("/opening-hours", configuring.set_opening_hours),
     web.delete("/opening-hours", configuring.forget_opening_hours),

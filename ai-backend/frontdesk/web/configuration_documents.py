@@ -4,9 +4,9 @@ from datetime import datetime
 
 from pydantic import BaseModel, Field
 
-from frontdesk.domain.agents import AgentReply
+from frontdesk.domain.agents import AgentReply, Told
 from frontdesk.domain.analysis import Analysis, Category
-from frontdesk.domain.business import Opening
+from frontdesk.domain.business import Business, Opening
 from frontdesk.domain.contacts import IdentityKind
 from frontdesk.domain.routing import Rule
 
@@ -38,6 +38,13 @@ class RulesDocument(BaseModel):
     rules: list[Rule]
 
 
+class BusinessDocument(Business):
+    """What the business is, as its file says; triage and agents answer with these facts and with nothing else."""
+
+    file: str = Field(description="Where it is written")
+    is_example: bool = Field(description="There is no such file yet, and the example counts")
+
+
 class OpeningDocument(Opening):
     """When the business is open."""
 
@@ -50,6 +57,7 @@ class AgentDocument(BaseModel):
     name: str
     title: str
     description: str
+    languages: dict[str, Told]
     role: str
     categories: tuple[Category, ...]
     keywords: tuple[str, ...]

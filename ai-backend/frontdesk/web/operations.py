@@ -128,6 +128,7 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation("GET /routing-rules", "Rules in their order", gives=configuration_documents.RulesDocument),
     Operation("POST /routing-rules", "Add a rule", configuring.RuleDraft, Rule, status=201),
     Operation("DELETE /routing-rules/{id}", "Remove it"),
+    Operation("GET /business", "The facts that are answered with", gives=configuration_documents.BusinessDocument),
     Operation("GET /opening-hours", "When the business is open", gives=configuration_documents.OpeningDocument),
     Operation(
         "PUT /opening-hours", "Set the hours, from now on", configuring.OpeningDraft, configuration_documents.OpeningDocument

@@ -18,6 +18,7 @@ from frontdesk.web.api.bodies import read_body, read_document
 from frontdesk.web.configuration_documents import (
     AgentDocument,
     AgentsDocument,
+    BusinessDocument,
     CustomerDocument,
     CustomersDocument,
     GroupsDocument,
@@ -190,6 +191,19 @@ async def opening_hours(request: web.Request) -> web.Response:
     desk = request.app[DESK]
     desk.gate.check(request, "read")
     return _opening(desk)
+
+
+async def business(request: web.Request) -> web.Response:
+    """``GET /business``: the facts that are answered with."""
+    desk = request.app[DESK]
+    desk.gate.check(request, "read")
+    return web.json_response(text=business_of(desk).model_dump_json())
+
+
+def business_of(desk: Desk) -> BusinessDocument:
+    """What the business is, and where that is written."""
+    file = desk.settings.business_file
+    return BusinessDocument(file=file.name, is_example=not file.exists(), **desk.business.model_dump())
 
 
 async def set_opening_hours(request: web.Request) -> web.Response:

@@ -5,7 +5,7 @@ from typing import Annotated
 from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from frontdesk.domain.contacts import normalise_phone
+from frontdesk.domain.contacts import normalise_phone, usual_region
 from frontdesk.domain.errors import FieldProblem, InvalidInputError, NotFoundError
 from frontdesk.domain.profiles import LONGEST_VALUE, parsed_fields
 from frontdesk.store import directory, merging, profiles
@@ -120,7 +120,7 @@ async def add_number(request: web.Request) -> web.Response:
     desk = request.app[DESK]
     desk.gate.check(request, "write")
     draft = read_document(NewNumberDraft, await read_body(request))
-    phone, number = _phone(desk, draft.phone), _number(request)
+    phone, number = await _phone(desk, draft.phone), _number(request)
     await merging.add_number(desk.database, number, phone, merges=draft.merges, now=desk.clock())
     desk.feed.announce()
     return await _shown(desk, number)
@@ -131,14 +131,18 @@ async def remove_number(request: web.Request) -> web.Response:
     desk = request.app[DESK]
     desk.gate.check(request, "write")
     draft = read_document(NumberDraft, await read_body(request))
-    phone, number = _phone(desk, draft.phone), _number(request)
+    phone, number = await _phone(desk, draft.phone), _number(request)
     await merging.remove_number(desk.database, number, phone, now=desk.clock())
     desk.feed.announce()
     return await _shown(desk, number)
 
 
-def _phone(desk: Desk, text: str) -> str:
-    phone = normalise_phone(text, region=desk.settings.default_region)
+async def _phone(desk: Desk, text: str) -> str:
+    region = desk.settings.default_region
+    phone = normalise_phone(text, region=region)
+    if phone is None and region is None:
+        # A number as people there write it: the country is most likely that of the others.
+        phone = normalise_phone(text, region=usual_region(await directory.latest_phones(desk.database)))
     if phone is None:
         detail = "must be a phone number with its country’s code, such as +1 555 0100111"
         problems = (FieldProblem(pointer="/phone", detail=detail),)

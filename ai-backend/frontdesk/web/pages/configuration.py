@@ -14,7 +14,7 @@ from frontdesk.domain.inbox import Filter
 from frontdesk.domain.people import Role
 from frontdesk.domain.replies import Personality, ReplyMode
 from frontdesk.store import access, dialogues, directory, inbox, jottings, people
-from frontdesk.web.api.configuring import agents_of
+from frontdesk.web.api.configuring import agents_of, business_of
 from frontdesk.web.desk import DESK, Desk
 from frontdesk.web.pages.entrance import entered
 from frontdesk.web.pages.rendering import page
@@ -74,6 +74,10 @@ async def _hours(desk: Desk) -> dict[str, Any]:
     }
 
 
+async def _business(desk: Desk) -> dict[str, Any]:
+    return {"facts": business_of(desk)}
+
+
 async def _you(_: Desk) -> dict[str, Any]:
     return {"shortest": SHORTEST_PASSWORD}
 
@@ -83,6 +87,7 @@ TABS: dict[str, tuple[Right, Callable[[Desk], Values]]] = {
     "important": ("read", _important),
     "routing": ("read", _routing),
     "robot": ("read", _robot),
+    "business": ("read", _business),
     "hours": ("read", _hours),
     "people": ("manage", _people),
     "you": ("read", _you),

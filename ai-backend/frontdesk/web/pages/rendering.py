@@ -91,13 +91,17 @@ def _environment(language: str) -> Environment:
     )  # fmt: skip
     # From the extension, which types do not know of.
     environment.install_gettext_translations(translations(language), newstyle=True)  # type: ignore[attr-defined]
-    environment.filters["spoken"] = lambda reason: spoken(reason, translations(language))
+    environment.filters["spoken"] = lambda reason, agents: spoken(reason, translations(language), agents)
     return environment
 
 
 def rendered(request: web.Request, template: str, **values: Any) -> str:
     """A template as text, for who asks."""
     reader = values.pop("reader", None) or Reader(request)
+    desk = request.app[DESK]
+    titles = {
+        manifest.name: manifest.languages.get(reader.language, manifest).title for manifest in desk.dispatcher.manifests
+    }
     return (
         _environment(reader.language)
         .get_template(template)
@@ -106,7 +110,8 @@ def rendered(request: web.Request, template: str, **values: Any) -> str:
             asset=asset,
             version=__version__,
             languages=LANGUAGES,
-            business=request.app[DESK].business.name,
+            business=desk.business.name,
+            agent_titles=titles,
             **values,
         )
     )

@@ -1,6 +1,7 @@
 """Reasons that are stored in English, as logs and programs read them, in the language of who reads the page."""
 
 import re
+from collections.abc import Mapping
 from functools import cache
 from gettext import NullTranslations
 
@@ -40,25 +41,28 @@ SAYINGS = (
     _("category %(category)s of %(agent)s"),
     _("%(count)s automatic messages within an hour"),
     _("%(agent)s failed: %(why)s"),
+    _("important sender"),
+    _("%(category)s, urgency %(urgency)s"),
 )
 
 
-def spoken(reason: str | None, catalogue: NullTranslations) -> str:
-    """A reason in a language; parts that nobody knows stay as they are."""
-    if not reason or type(catalogue) is NullTranslations:
-        return reason or ""
-    return SEPARATOR.join(_part(part, catalogue) for part in reason.split(SEPARATOR))
+def spoken(reason: str | None, catalogue: NullTranslations, agents: Mapping[str, str]) -> str:
+    """A reason in a language, agents by their titles; parts that nobody knows stay as they are."""
+    return SEPARATOR.join(_part(part, catalogue, agents) for part in (reason or "").split(SEPARATOR))
 
 
-def _part(part: str, catalogue: NullTranslations) -> str:
+def _part(part: str, catalogue: NullTranslations, agents: Mapping[str, str]) -> str:
     for saying, pattern in _patterns():
         match = pattern.fullmatch(part)
         if match is not None:
             values = match.groupdict()
-            category = values.get("category")
-            if category is not None:
-                name = category.capitalize()
+            if "category" in values:
+                name = values["category"].capitalize()
                 values["category"] = catalogue.gettext(name)
+            if "agent" in values:
+                values["agent"] = agents.get(values["agent"], values["agent"])
+            if "why" in values:
+                values["why"] = _part(values["why"], catalogue, agents)
             return catalogue.gettext(saying) % values
     return part
 

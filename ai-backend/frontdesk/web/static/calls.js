@@ -72,6 +72,15 @@ function show (element, answer) {
   const value = element.dataset.show.split('.').reduce((part, name) => part?.[name], answer) ?? ''
   output.textContent = 'asLink' in element.dataset ? location.origin + value : value
   output.hidden = false
+  const copying = element.querySelector('[data-copy]')
+  if (copying) copying.hidden = false
+}
+
+// Without TLS browsers give no clipboard, but copy what is selected.
+async function copy (output) {
+  getSelection().selectAllChildren(output)
+  if (navigator.clipboard) await navigator.clipboard.writeText(output.textContent)
+  else document.execCommand('copy')
 }
 
 // Where somebody wanted to go before they had to log in: a page of ours, or the first one. Read as browsers read it, to whom
@@ -120,6 +129,8 @@ document.addEventListener('submit', (event) => {
   carryOut(event.target)
 })
 document.addEventListener('click', (event) => {
+  const copying = event.target.closest('[data-copy]')
+  if (copying) return copy(copying.previousElementSibling).then(() => { copying.textContent = copying.dataset.copied })
   const element = event.target.closest('[data-call]')
   if (!element || element instanceof HTMLFormElement) return
   event.preventDefault()

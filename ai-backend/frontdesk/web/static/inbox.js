@@ -168,15 +168,18 @@ async function act (name, value) {
   const row = list.querySelector(`.chat-row[data-id="${id}"]`)
   const next = row?.nextElementSibling?.closest('.chat-row') ?? row?.previousElementSibling?.closest('.chat-row')
   if (deed.leaves && !isBack && name !== 'unread') row?.classList.add('leaving')
+  let back = deed.back
   try {
+    // Who takes over a chat of nobody's gets it: on the way back it is nobody's again.
+    if (name === 'take' && (await call('GET', `/conversations/${id}`)).assignee_id === null) back = { ...back, assignee_id: null }
     await call('PATCH', `/conversations/${id}`, body)
   } catch (error) {
     row?.classList.remove('leaving')
     return problem(error)
   }
   const stays = name === 'archive' && !isBack && chat.querySelector('[data-act="done"]')
-  say(isBack ? words().saved : stays ? words().archivedWaiting : words()[deed.words], deed.back && !isBack
-    ? () => call('PATCH', `/conversations/${id}`, deed.back).then(() => refresh('list', 'views', 'contact')).catch(problem)
+  say(isBack ? words().saved : stays ? words().archivedWaiting : words()[deed.words], back && !isBack
+    ? () => call('PATCH', `/conversations/${id}`, back).then(() => refresh('list', 'views', 'contact')).catch(problem)
     : undefined)
   if (deed.leaves && !isBack && String(id) === openId()) {
     if (name !== 'unread' && next && matchMedia('(min-width: 900px)').matches) open(next.dataset.id)
