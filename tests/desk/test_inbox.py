@@ -5,12 +5,13 @@ from datetime import UTC, datetime
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 from tests.support.chats import ADA, BEN, CEM, ask, three_chats
-from tests.support.desk import RunningDesk, webhook
+from tests.support.desk import DeskFactory, RunningDesk, webhook
 from tests.support.visitors import come_in
 
 from frontdesk.desk.reading import read_thread
 from frontdesk.domain.contacts import Identity
 from frontdesk.domain.messages import IncomingMessage
+from frontdesk.store import outbox as outbox_rows
 from frontdesk.store.database import Database
 from frontdesk.store.intake import Intake
 from frontdesk.store.tables import conversations, outbox
@@ -260,3 +261,37 @@ async def test_withdrawn_answers_do_not_hide_what_lies_before_them(desk: Running
     latest = await read_thread(database, number, limit=2)
     assert [entry.sent and entry.sent.text for entry in latest.entries] == ["answer 1", "answer 2"]
     assert latest.before is not None
+
+
+async def test_a_text_is_queued_over_http_and_can_be_followed(start_desk: DeskFactory) -> None:
+    """202, a place to look, and clear errors."""
+    desk: RunningDesk = await start_desk(embedded_worker=False)
+    number = (await desk.post(webhook(), headers={"prefer": "respond-async"})).document["conversation_id"]
+    path = f"/conversations/{number}/messages"
+    reply = await ask(desk, "POST", path, {"text": "Your bike is ready."}, **{"idempotency-key": "order-1"})
+    assert reply.status == 202
+    found = (await desk.get(reply.headers["Location"])).document
+    assert (found["state"], found["recipient"], found["idempotency_key"]) == ("queued", "15550100111@c.us", "order-1")
+    again = await ask(desk, "POST", path, {"text": "Your bike is ready."}, **{"idempotency-key": "order-1"})
+    assert again.document == reply.document
+    assert (await ask(desk, "POST", path, {"text": "else"}, **{"idempotency-key": "order-1"})).status == 409
+    assert (await ask(desk, "POST", path, {"text": "  "})).document["code"] == "invalid_input"
+    assert (await ask(desk, "POST", path, {"text": "x"}, **{"idempotency-key": "k" * 129})).status == 422
+    assert (await ask(desk, "POST", "/conversations/999/messages", {"text": "x"})).status == 404
+    assert (await desk.get("/outbox/999")).status == 404
+    stored = await outbox_rows.fetch(desk.backend.desk.database, found["outbox_id"])
+    assert stored is not None
+    acknowledged = await ask(
+        desk, "POST", "/outbox/acknowledgements", {"state": "read", "channel_key": stored.channel_key}
+    )
+    assert acknowledged.status == 200
+    assert (await desk.get(reply.headers["Location"])).document["state"] == "read"
+    assert (await ask(desk, "POST", "/outbox/acknowledgements", {"state": "read"})).status == 422
+    wide = {"state": "read", "channel_key": stored.channel_key, "message_id": "é" * 200}
+    assert (await ask(desk, "POST", "/outbox/acknowledgements", wide)).document["errors"][0]["pointer"] == "/message_id"
+    # What a page elsewhere makes a browser do carries only the cookie.
+    cookie = {"cookie": (await come_in(desk)).cookie}
+    async with desk.session.post(desk.url + path, json={"text": "x"}, headers=cookie) as response:
+        assert response.status == 403
+    traced = await ask(desk, "POST", path, {"text": "x"}, traceparent="x" * 300)
+    assert traced.status == 202

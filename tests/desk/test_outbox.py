@@ -7,9 +7,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy.ext.asyncio import AsyncConnection
 from tests.support.clock import NOW, Clock
-from tests.support.desk import DeskFactory, Reply, RunningDesk, webhook
+from tests.support.desk import webhook
 from tests.support.recording import RecordingChannel
-from tests.support.visitors import come_in
 
 from frontdesk.channels.whatsapp_web import parse
 from frontdesk.domain.business import Business
@@ -387,41 +386,3 @@ async def test_acknowledgements_never_go_back(database: Database) -> None:
     assert await post.state(id_) == "read"
     assert await told("read", id_="id-2") is None
     assert await post.deliver() == []
-
-
-async def _write(desk: RunningDesk, path: str, body: object, **headers: str) -> Reply:
-    more = {"authorization": f"Bearer {desk.settings.api_token}", **headers}
-    async with desk.session.post(desk.url + path, json=body, headers=more) as response:
-        return Reply(response.status, await response.json(), dict(response.headers))
-
-
-async def test_a_text_is_queued_over_http_and_can_be_followed(start_desk: DeskFactory) -> None:
-    """202, a place to look, and clear errors."""
-    desk: RunningDesk = await start_desk(embedded_worker=False)
-    number = (await desk.post(webhook(), headers={"prefer": "respond-async"})).document["conversation_id"]
-    path = f"/conversations/{number}/messages"
-    reply = await _write(desk, path, {"text": "Your bike is ready."}, **{"idempotency-key": "order-1"})
-    assert reply.status == 202
-    found = (await desk.get(reply.headers["Location"])).document
-    assert (found["state"], found["recipient"], found["idempotency_key"]) == ("queued", "15550100111@c.us", "order-1")
-    again = await _write(desk, path, {"text": "Your bike is ready."}, **{"idempotency-key": "order-1"})
-    assert again.document == reply.document
-    assert (await _write(desk, path, {"text": "else"}, **{"idempotency-key": "order-1"})).status == 409
-    assert (await _write(desk, path, {"text": "  "})).document["code"] == "invalid_input"
-    assert (await _write(desk, path, {"text": "x"}, **{"idempotency-key": "k" * 129})).status == 422
-    assert (await _write(desk, "/conversations/999/messages", {"text": "x"})).status == 404
-    assert (await desk.get("/outbox/999")).status == 404
-    stored = await outbox.fetch(desk.backend.desk.database, found["outbox_id"])
-    assert stored is not None
-    acknowledged = await _write(desk, "/outbox/acknowledgements", {"state": "read", "channel_key": stored.channel_key})
-    assert acknowledged.status == 200
-    assert (await desk.get(reply.headers["Location"])).document["state"] == "read"
-    assert (await _write(desk, "/outbox/acknowledgements", {"state": "read"})).status == 422
-    wide = {"state": "read", "channel_key": stored.channel_key, "message_id": "é" * 200}
-    assert (await _write(desk, "/outbox/acknowledgements", wide)).document["errors"][0]["pointer"] == "/message_id"
-    # What a page elsewhere makes a browser do carries only the cookie.
-    cookie = {"cookie": (await come_in(desk)).cookie}
-    async with desk.session.post(desk.url + path, json={"text": "x"}, headers=cookie) as response:
-        assert response.status == 403
-    traced = await _write(desk, path, {"text": "x"}, traceparent="x" * 300)
-    assert traced.status == 202

@@ -109,6 +109,20 @@ def test_a_picture_without_words_is_judged() -> None:
     assert not is_trivial(Subject(text="", media_kind="image"))
 
 
+def test_the_number_of_an_order_needs_no_sign() -> None:
+    """Where the word before it says what it is of; a number of things is none."""
+    for text in (
+        "Where is my order 4411?",
+        "4411: sipariş 4411 nerede?",
+        "Wo bleibt die Bestellung 4411",
+        "заказ 4411 где?",
+    ):
+        found = judge(Subject(text=text), BUSINESS).values["entities"]
+        assert [item.value for item in found if item.type == "order_number"] == ["4411"], text
+    found = judge(Subject(text="I order 100 bells"), BUSINESS).values["entities"]
+    assert [item for item in found if item.type == "order_number"] == []
+
+
 def test_entities_are_found_once_each() -> None:
     """A phone number is not an amount, and an order number is not a date."""
     text = "order #2291 to ada@example.com, call +1 555 010 0111, 75 EUR, 14:30, see https://x.example/a?b=1"

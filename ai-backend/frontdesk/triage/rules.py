@@ -54,11 +54,17 @@ APPLAUDED_STORY_WORDS = 8
 SURE_SCORE = 2.0
 STORY_WORDS = 8
 
+# What is numbered, in the languages of the lists.
+_ORDERS = (
+    "order|booking|invoice|sipariş|siparis|rezervasyon|fatura|bestellung|auftrag|rechnung|buchung|pedido|reserva|factura|commande|"
+    "réservation|facture|ordine|prenotazione|fattura|encomenda|заказ|счёт|счет|طلب"
+)
 # Every repetition is bounded: the text is a stranger's, and an unbounded one can take minutes.
 _ENTITIES: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("url", re.compile(r"https?://\S{1,500}|www\.\S{1,500}", re.IGNORECASE)),
     ("email", re.compile(r"(?<![\w.+-])[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,4}")),
     ("order_number", re.compile(r"(?:#|\bno[:.]?\s?|№\s?)\d[\w-]{2,30}", re.IGNORECASE)),
+    ("order_number", re.compile(rf"(?<!\w)(?:{_ORDERS})\s(\d[\w-]{{3,30}})", re.IGNORECASE)),
     ("phone", re.compile(r"\+\d[\d\s().-]{6,20}\d")),
     (
         "amount",
@@ -290,7 +296,7 @@ def _entities(raw: str) -> list[Entity]:
     found: list[Entity] = []
     rest = raw
     for kind, pattern in _ENTITIES:
-        found += [Entity(type=kind, value=match[0].strip()) for match in pattern.finditer(rest)]
+        found += [Entity(type=kind, value=match[match.lastindex or 0].strip()) for match in pattern.finditer(rest)]
         rest = pattern.sub(" ", rest)
     return found[:20]
 
