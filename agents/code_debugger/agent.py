@@ -2,7 +2,7 @@
 
 import re
 
-from frontdesk.agentkit.answering import answer_by_rules
+from frontdesk.agentkit.answering import answer_by_rules, is_danger
 from frontdesk.domain.agents import AgentReply, AgentRequest
 from frontdesk.domain.business import Business
 from frontdesk.domain.words import fold
@@ -51,6 +51,8 @@ KNOWN: tuple[tuple[str, dict[str, str]], ...] = (
 
 def answer(request: AgentRequest, business: Business) -> AgentReply | None:
     """The common answer with the steps for the error that is named, or None where none is known."""
+    if is_danger(request.analysis):
+        return None
     folded = fold(request.message)
     for pattern, steps in KNOWN:
         if re.search(pattern, folded):

@@ -173,6 +173,18 @@ async def test_one_odd_file_of_many_does_not_keep_the_others_out(shell: Shell) -
     assert "Stored: 1 messages." in told
 
 
+async def test_of_many_files_each_has_a_line(shell: Shell) -> None:
+    """And what became of all of them stands at the end."""
+    names = [f"{number}.txt" for number in range(6)]
+    for name in names:
+        text = f"16/01/2026, 14:00 - Noor {name} Example: Do you have tandems?\n"
+        (shell.directory / name).write_text(text, encoding="utf-8")
+    told = (await shell.run("import", "--dry-run", *names, "--me", "Lale")).splitlines()
+    assert told[0] == "Noor 0.txt Example: 1 messages, 0 of them new, waits for your answer: Do you have tandems?"
+    assert len(told) == 9
+    assert told[7] == "6 chats, 6 messages"
+
+
 async def test_files_of_one_phone_write_their_dates_alike(shell: Shell) -> None:
     """What one file leaves open another one tells; and at the end stands what became of all of them."""
     (shell.directory / "open.txt").write_text(

@@ -8,6 +8,7 @@ from tests.support.openai_server import FakeOpenAI
 from tests.support.replies import call
 
 from frontdesk.domain.profiles import SENSITIVE, parsed_fields
+from frontdesk.store import outbox
 
 KEY = {"openai_api_key": "sk-test", "analyser": "decisions"}
 LID = "122999491567856@lid"
@@ -160,11 +161,31 @@ async def test_a_person_says_where_somebody_is_reached(desk: RunningDesk) -> Non
     assert (await call(desk, "POST", f"/contacts/{ben}/numbers", phone="+15550100333")).status == 422
 
 
+async def test_what_failed_is_sent_again_to_the_number_that_is_known_now(start_desk: DeskFactory) -> None:
+    """A wrong number was somebody else's: they must not get it a second time."""
+    desk = await start_desk(embedded_worker=False)
+    ada = await contact_id(desk, text="Hello", phone_number=None, sender_id="export:Ada", sender_name="Ada")
+    numbers = f"/contacts/{ada}/numbers"
+    await call(desk, "POST", numbers, phone="+15550100222")
+    written = (await call(desk, "POST", "/conversations/1/messages", text="It is ready.")).document
+    stored = await outbox.fetch(desk.backend.desk.database, written["outbox_id"])
+    assert stored is not None
+    assert stored.recipient == "15550100222@c.us"
+    await call(desk, "POST", "/outbox/acknowledgements", state="failed", channel_key=stored.channel_key)
+    resend = f"/outbox/{stored.id}/resend"
+    await call(desk, "DELETE", numbers, phone="+15550100222")
+    assert (await call(desk, "POST", resend)).status == 422
+    await call(desk, "POST", numbers, phone="+15550100333")
+    again = await call(desk, "POST", resend)
+    assert (again.status, again.document["recipient"]) == (202, "15550100333@c.us")
+
+
 async def test_a_number_as_one_writes_it_there_is_of_the_country_of_the_others(desk: RunningDesk) -> None:
     """Where no country is set; without others its code is asked for."""
     ada = await contact_id(desk, text="Hello", phone_number=None, sender_id="export:Ada", sender_name="Ada")
     path = f"/contacts/{ada}/numbers"
-    assert (await call(desk, "POST", path, phone="0491 570 006")).status == 422
+    for national in ("0491 570 006", "202 555 0142"):
+        assert (await call(desk, "POST", path, phone=national)).status == 422
     for number in ("+61491570156", "+61491570157", "+15550100222"):
         await contact_id(desk, text="Hello", phone_number=number, sender_name=number)
     added = await call(desk, "POST", path, phone="0491 570 006")

@@ -21,7 +21,7 @@ from frontdesk.domain.errors import InvalidInputError
 from frontdesk.media.files import MEBIBYTE, MediaFiles
 from frontdesk.media.places import Directory
 from frontdesk.settings import Settings
-from frontdesk.store import addresses, analytics, changes, inbox, messages, profiles, tasks, waits
+from frontdesk.store import addresses, analytics, changes, dialogues, inbox, messages, profiles, tasks, waits
 from frontdesk.store.database import Database
 from frontdesk.store.intake import Intake
 from frontdesk.store.tables import attachments, contacts, conversations, events, system_stats, webhook_messages
@@ -135,6 +135,14 @@ async def test_what_is_stored_is_of_its_own_time_and_goes_to_no_agent(desk: Desk
         ready = await connection.scalar(select(func.count()).where(conversations.c.ready_at.is_not(None)))
     assert types == {"task.created", "message.media"}
     assert ready == 0
+
+
+async def test_whom_nobody_answered_has_no_person_who_does(desk: Desk) -> None:
+    """Only who wrote to them keeps the robot silent for a while."""
+    await desk.read(desk.file("11/17/26, 9:01 AM - Ada Example: Are you open on Saturday?\n"))
+    dialogue = await dialogues.fetch(desk.database, 1)
+    assert dialogue is not None
+    assert dialogue.person_wrote_at is None
 
 
 async def test_what_is_read_in_is_in_the_figures(desk: Desk) -> None:

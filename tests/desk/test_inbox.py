@@ -75,6 +75,10 @@ async def test_the_most_urgent_may_come_first(desk: RunningDesk) -> None:
         after = f"&after={page['next']}" if page["next"] else None
     assert paged == [item["conversation_id"] for item in found]
     assert (await desk.get("/conversations?order=size")).status == 422
+    # What is due counts, and not what was added to it: the same that the list shows.
+    await desk.post(webhook("please answer", chat_name="N1", sender_name="N1", phone_number="+15550100211"))
+    for query in (by_urgency, "view=waiting&urgency_from=8", f"{by_urgency}&sentiment=urgent"):
+        assert (await seen(desk, query))[0] == "N1", query
     # Where the last one seen is judged anew before the next page, nobody is passed over.
     first = (await desk.get(f"/conversations?{by_urgency}&limit=1")).document
     seen_first = first["conversations"][0]["conversation_id"]

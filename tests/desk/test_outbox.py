@@ -248,10 +248,11 @@ async def test_what_a_person_sends_again_is_another_sending_to_the_channel(datab
     post.clock.pass_by(seconds=5)
     await post.deliver()
     assert await post.state(id_) == "unknown"
-    assert await outbox.send_again(database, id_, now=post.clock())
+    assert await outbox.send_again(database, id_, recipient="15550100222@c.us", now=post.clock())
     await post.deliver()
     assert await post.state(id_) == "sent"
     assert [item.channel_key == first for item in post.channel.sent] == [True, False]
+    assert [item.recipient for item in post.channel.sent] == ["15550100111@c.us", "15550100222@c.us"]
 
 
 async def test_an_acknowledgement_lets_what_is_behind_go_on(database: Database) -> None:

@@ -16,6 +16,15 @@ from frontdesk.domain.routing import Rule
 from frontdesk.store import directory
 
 
+async def test_who_is_in_danger_is_not_told_about_devices(desk: RunningDesk) -> None:
+    """Whatever else the message names."""
+    text = "URGENT: error 500 at the door lock, my friend is bleeding inside, help us now!!"
+    posted = (await desk.post(webhook(text))).document
+    assert posted["routing"]["agent"] == "code_debugger"
+    assert "emergency number" in posted["routing"]["response"]["reply"]
+    assert "500s" not in posted["routing"]["response"]["reply"]
+
+
 async def test_manifests_decide_by_category_and_keyword(desk: RunningDesk) -> None:
     """A keyword beats a category; the reason is told."""
     sales = (await desk.post(webhook("how much is a full service? I want to order"))).document["routing"]

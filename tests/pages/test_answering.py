@@ -138,7 +138,7 @@ async def test_a_chat_without_a_number_gets_one(desk: RunningDesk, browser: Brow
         number = page.get_by_label("Where can they be reached?")
         await number.fill("12")
         await page.get_by_role("button", name="Keep the number").click()
-        await expect(page.get_by_role("alert")).to_contain_text("must be a phone number")
+        await expect(page.get_by_role("alert")).to_contain_text("Must be a phone number")
         await number.fill(ADA)
         page.once("dialog", lambda dialog: dialog.accept())
         await page.get_by_role("button", name="Keep the number").click()

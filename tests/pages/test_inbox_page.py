@@ -98,12 +98,36 @@ async def test_views_filters_and_search_show_what_fits(desk: RunningDesk, browse
             await page.get_by_label("Said").select_option(period)
             await expect(page.locator("#list .chat-row .who")).to_have_text(found)
         await page.get_by_label("Said").select_option("on certain days …")
+        await expect(page.get_by_label("Said")).to_have_value("days")
         await page.get_by_label("Last day").fill("2026-01-01")
         await expect(page.get_by_text("Nothing with “cem pipe”.")).to_be_visible()
         await page.get_by_role("searchbox").fill("burst")
         await expect(page.get_by_text("Nothing with “burst”.")).to_be_visible()
         await page.get_by_label("Last day").fill("2200-01-01")
         await expect(page.locator("#list .chat-row .who")).to_have_text(["Cem"])
+
+
+async def test_who_reads_the_unread_stays_where_they_are(desk: RunningDesk, browser: Browser) -> None:
+    """The chat that is open keeps its place; what lies over it goes away by its button or a click beside it."""
+    visitor = await come_in(desk)
+    await three_chats(desk)
+    async with looking(browser, desk, visitor.cookie, viewport={"width": 1280, "height": 800}) as page:
+        await page.goto("/?view=unread")
+        await row(page, "Ben").click()
+        await expect(page.locator("#chat-title")).to_have_text("Ben")
+        await expect(page.locator(".chat-row.unread .who")).to_have_text(["Cem", "Ada"])
+        await expect(row(page, "Ben")).to_be_visible()
+        about, beside = page.get_by_role("button", name="About this chat"), page.locator("#contact")
+        await about.click()
+        await expect(beside).to_be_visible()
+        await beside.get_by_role("button", name="Close").click()
+        await expect(beside).to_be_hidden()
+        await about.click()
+        await page.locator("#entries").click()
+        await expect(beside).to_be_hidden()
+        await row(page, "Cem").click()
+        await expect(page.locator("#chat-title")).to_have_text("Cem")
+        await expect(row(page, "Ben")).to_have_count(0)
 
 
 async def test_everything_can_be_done_with_the_keyboard(desk: RunningDesk, browser: Browser) -> None:
@@ -191,10 +215,14 @@ async def test_what_is_known_of_somebody_is_kept_beside_the_chat(desk: RunningDe
         await side.get_by_label("Person").select_option("Mia")
         await expect(row(page, "Ada").get_by_text("@ Mia")).to_be_visible()
         await page.get_by_role("button", name="Take over").click()
-        await expect(page.get_by_text("A person answers here; the robot is silent.")).to_be_visible()
+        await expect(page.get_by_text("Mia answers here; the robot is silent.")).to_be_visible()
+        await expect(page.get_by_role("button", name="Take over")).to_be_disabled()
         await page.get_by_role("button", name="Give it back to the robot").click()
         await expect(page.locator("#toast")).to_be_hidden()
+        await expect(page.get_by_text("Mia answers here; the robot is silent.")).to_have_count(0)
+        await expect(row(page, "Ada").get_by_text("@ Mia")).to_have_count(0)
         await page.get_by_role("button", name="Take over").click()
+        await expect(page.get_by_text("Mia answers here; the robot is silent.")).to_be_visible()
         await expect(row(page, "Ada").get_by_text("A person answers")).to_be_visible()
     shown = (await desk.get(f"/conversations/{ids['Ada']}")).document
     assert (shown["is_important"], shown["labels"], shown["reply"]["is_handed_over"]) == (

@@ -10,6 +10,7 @@ from importlib import resources
 from typing import Any
 
 from frontdesk.domain.agents import Action, AgentReply, AgentRequest, CreateTask, HandOff
+from frontdesk.domain.analysis import Analysis
 from frontdesk.domain.business import Business
 from frontdesk.domain.tasks import TASK_TYPES, TaskType
 from frontdesk.domain.text import shorten
@@ -49,6 +50,11 @@ def facts_about(text: str, business: Business, language: str) -> list[str]:
     return sentences
 
 
+def is_danger(analysis: Analysis) -> bool:
+    """Whether somebody may be in danger: then nothing else is said than what helps at once."""
+    return analysis.urgency_score >= 9 and analysis.sentiment == "urgent"
+
+
 def answer_by_rules(agent: str, request: AgentRequest, business: Business) -> AgentReply:
     """A draft for any message, with the actions that its analysis calls for."""
     analysis = request.analysis
@@ -56,7 +62,7 @@ def answer_by_rules(agent: str, request: AgentRequest, business: Business) -> Ag
     facts = facts_about(request.message, business, analysis.language)
     quote = shorten(request.message, QUOTE_CHARACTERS) or "…"
     joined = " ".join(facts)
-    if analysis.urgency_score >= 9 and analysis.sentiment == "urgent":
+    if is_danger(analysis):
         reply, confidence = phrases["danger"].format(business=business.name, quote=quote), 0.4
     elif facts and analysis.category in {"sales", "inquiry", "general"}:
         wish = f" {phrases['order']}" if analysis.category == "sales" else ""

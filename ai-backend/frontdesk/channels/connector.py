@@ -58,7 +58,7 @@ def _answer(status: int, headers: Mapping[str, str], raw: bytes) -> dict[str, An
         raise UnknownOutcomeError(f"the connector answered {status} with something that is no JSON object")
     if status < 300 and ("message_id" in document or "state" in document):
         return document
-    detail = f"the connector answered {status}: {document.get('detail', '')}"[:300]
+    detail = str(document.get("detail") or f"the connector answered {status}")[:300]
     if document.get("code") in NOT_SENT:
         try:
             after = float(headers.get("retry-after", ""))
@@ -185,7 +185,7 @@ class Connector:
             raise ChannelError("the connector cannot be reached") from error
         if not isinstance(document, dict) or response.status >= 300:
             detail = document.get("detail") if isinstance(document, dict) else None
-            raise ChannelError(f"the connector answered {response.status}: {detail or 'nothing'}"[:300])
+            raise ChannelError(str(detail or f"the connector answered {response.status}")[:300])
         return document
 
 

@@ -150,7 +150,7 @@ def _payload(body: bytes) -> tuple[WebhookPayload, bool]:
 def problems_of(error: ValidationError) -> tuple[FieldProblem, ...]:
     """What does not fit, for the caller: never what was sent."""
     return tuple(
-        FieldProblem(pointer="/" + "/".join(map(str, item["loc"])), detail=item["msg"])
+        FieldProblem(pointer="/" + "/".join(map(str, item["loc"])), detail=item["msg"].removeprefix("Value error, "))
         for item in error.errors(include_input=False, include_url=False)[:20]
     )
 

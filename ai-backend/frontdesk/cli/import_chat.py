@@ -21,6 +21,7 @@ from frontdesk.store.schema import migrate
 from frontdesk.triage.assess import Assessor
 from frontdesk.wire.signing import new_secret
 
+IN_DETAIL = 5
 SHOWN = 10
 TEXT_CHARACTERS = 70
 MICRO = 1_000_000
@@ -90,10 +91,11 @@ async def import_chat(
             media=media_of(settings, database) if database else None, now=now,
             waits_for_days=waits_for,
         )  # fmt: skip
+        are_many = len(chats) > IN_DETAIL
         for path, chat in chats:
-            with click.progressbar(length=len(chat.export.messages), label=path.name) as bar:
+            with click.progressbar(length=len(chat.export.messages), label=path.name, hidden=are_many) as bar:
                 report = await importer.read(chat, path, advance=bar.update)
-            _tell(chat, report, calendar, now=now, is_stored=database is not None)
+            _tell(chat, report, calendar, now=now, is_stored=database is not None, is_brief=are_many)
             if database is not None:
                 _tell_of_old(report, since=now - timedelta(days=waits_for), days=waits_for)
             reports.append(report)
@@ -126,6 +128,12 @@ def _read_as(path: Path, guessed: Export, zone: ZoneInfo, order: DateOrder) -> E
         return read_export(path, zone=zone, order=order)
     except InvalidInputError:
         return guessed
+
+
+def _tell_briefly(chat: Chat, report: Report) -> None:
+    waits = f", waits for your answer: {shorten(report.waiting[0].text, TEXT_CHARACTERS)}" if report.waiting else ""
+    lost = f", {report.files_lost} files were not kept" if report.files_lost else ""
+    click.echo(f"{chat.title}: {report.messages} messages, {report.stored} of them new{waits}{lost}")
 
 
 def _tell_of_old(report: Report, *, since: datetime, days: int) -> None:
@@ -172,7 +180,10 @@ async def _store(settings: Settings, *, is_wanted: bool) -> AsyncIterator[Databa
         yield database
 
 
-def _tell(chat: Chat, report: Report, calendar: Calendar, *, now: datetime, is_stored: bool) -> None:
+def _tell(chat: Chat, report: Report, calendar: Calendar, *, now: datetime, is_stored: bool, is_brief: bool) -> None:
+    if is_brief:
+        _tell_briefly(chat, report)
+        return
     export, zone = chat.export, calendar.zone
     first, last = export.messages[0].at, export.messages[-1].at
     click.echo()

@@ -5,8 +5,9 @@ import asyncio
 import click
 
 from frontdesk.bootstrap import opened
+from frontdesk.channels.whatsapp_web import address_of
 from frontdesk.settings import load_settings
-from frontdesk.store import messages, outbox
+from frontdesk.store import addresses, messages, outbox
 
 
 @click.command()
@@ -28,6 +29,13 @@ async def _retry(message_id: int | None) -> int:
 
 async def _send_again(outbox_id: int) -> int:
     async with opened(load_settings()) as database:
-        is_queued = await outbox.send_again(database, outbox_id, now=database.now())
+        failed = await outbox.fetch(database, outbox_id)
+        chat = await addresses.chat_of(database, failed.conversation_id) if failed else None
+        recipient = (
+            address_of(group_id=chat.group_id, sender_ids=chat.sender_ids, phone_number=chat.phone_number)
+            if chat
+            else None
+        )
+        is_queued = await outbox.send_again(database, outbox_id, recipient=recipient, now=database.now())
     click.echo("queued again" if is_queued else "there is no such message that failed or is of unknown outcome")
     return 0 if is_queued else 1

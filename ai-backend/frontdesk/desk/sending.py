@@ -55,14 +55,7 @@ class Sender:
             NotFoundError: there is no such conversation. InvalidInputError: nobody could be reached there.
             ConflictError: the key was used for another message. UnavailableError: the store is away.
         """
-        chat = await addresses.chat_of(self._database, conversation_id)
-        if chat is None:
-            raise NotFoundError("there is no such conversation")
-        if chat.account not in self._accounts:
-            raise _refusal(f"is of the account {chat.account}, for which no connector sends")
-        recipient = self._address_of(group_id=chat.group_id, sender_ids=chat.sender_ids, phone_number=chat.phone_number)
-        if recipient is None:
-            raise _refusal("has no address that WhatsApp knows")
+        chat, recipient = await self._reached(conversation_id)
         id_, is_new = await outbox.enqueue(
             self._database, chat,
             recipient=recipient, text=text, key=key, is_automatic=is_automatic, trace=trace, now=self._clock(), turn=turn,
@@ -81,20 +74,34 @@ class Sender:
         return await self.send(turn.conversation_id, text or turn.text, key=turn.key, trace=trace, turn=turn)
 
     async def send_again(self, outbox_id: int) -> Outgoing:
-        """A person has a message sent again that failed or is of unknown outcome.
+        """A person has a message sent again that failed or is of unknown outcome, to where its chat is reached now.
 
         Raises:
-            NotFoundError: there is no such message. ConflictError: it is neither.
+            NotFoundError: there is no such message. ConflictError: it is neither. InvalidInputError: nobody could be reached there.
         """
-        is_queued = await outbox.send_again(self._database, outbox_id, now=self._clock())
-        found = await outbox.fetch(self._database, outbox_id)
-        if found is None:
+        failed = await outbox.fetch(self._database, outbox_id)
+        if failed is None:
             raise NotFoundError("there is no such message")
+        _, recipient = await self._reached(failed.conversation_id)
+        is_queued = await outbox.send_again(self._database, outbox_id, recipient=recipient, now=self._clock())
+        found = await outbox.fetch(self._database, outbox_id) or failed
         if not is_queued:
             raise ConflictError("it has not failed: there is nothing to send again")
         self._wakeups.outgoing([found.account_id])
         self._announce()
         return found
+
+    async def _reached(self, conversation_id: int) -> tuple[addresses.Chat, str]:
+        """A chat, and its address on WhatsApp."""
+        chat = await addresses.chat_of(self._database, conversation_id)
+        if chat is None:
+            raise NotFoundError("there is no such conversation")
+        if chat.account not in self._accounts:
+            raise _refusal(f"is of the account {chat.account}, for which no connector sends")
+        recipient = self._address_of(group_id=chat.group_id, sender_ids=chat.sender_ids, phone_number=chat.phone_number)
+        if recipient is None:
+            raise _refusal("has no address that WhatsApp knows")
+        return chat, recipient
 
     async def send_chosen(self, conversation_id: int | None = None) -> int:
         """Put what was chosen to be sent into the outbox; how much there was. What cannot be sent is suggested instead."""

@@ -17,6 +17,7 @@ VIEWS: tuple[View, ...] = get_args(View)
 VOICE_TYPES = ("ptt", "audio")
 TEXT_TYPES = ("chat",)
 SHORTEST_NUMBER = 7
+JUDGED = "Of the message that is due where somebody waits, else of the latest"
 
 
 def title_of(title: str, contact_name: str | None) -> str:
@@ -34,12 +35,17 @@ class Filter(BaseModel):
     view: View = "waiting"
     order: Order = Field(default="due", description="Of those who wait: the first due first, or the most urgent")
     account: str | None = Field(default=None, max_length=64)
-    category: Category | None = Field(default=None, description="Of the latest message")
-    sentiment: Sentiment | None = Field(default=None, description="Of the latest message")
-    urgency_from: int | None = Field(default=None, ge=1, le=10, description="Of the latest message, at least")
+    category: Category | None = Field(default=None, description=JUDGED)
+    sentiment: Sentiment | None = Field(default=None, description=JUDGED)
+    urgency_from: int | None = Field(default=None, ge=1, le=10, description=f"At least. {JUDGED}")
     agent: str | None = Field(default=None, max_length=64, description="Which answered last")
     assignee_id: int | None = Field(default=None, ge=1, le=2**31 - 1)
     label: str | None = Field(default=None, max_length=40)
+
+    @property
+    def is_of_analysis(self) -> bool:
+        """Whether it asks how messages were judged."""
+        return self.order == "urgency" or (self.category, self.sentiment, self.urgency_from) != (None, None, None)
 
 
 class Note(BaseModel):

@@ -140,7 +140,7 @@ async def has_any(database: Database) -> bool:
 def place_of(conversation: Conversation, wanted: Filter) -> Place:
     """Where the next page goes on behind a conversation."""
     if wanted.view == "waiting" and conversation.wait is not None:
-        urgency = conversation.urgency or 0 if wanted.order == "urgency" else 0
+        urgency = conversation.wait.analysis.urgency_score if wanted.order == "urgency" else 0
         return Place(conversation.wait.due_at, conversation.id, urgency)
     return Place(conversation.last_message_at, conversation.id)
 
@@ -168,14 +168,16 @@ async def counts(database: Database, *, me: int | None, now: datetime) -> Counts
 
 
 def _page(wanted: Filter, after: Place | None, me: int | None) -> Select[Any]:
-    table = conversations
+    table, analysis = conversations, analytics_results
     query = select(table.c.id)
     if wanted.view == "waiting":
         # The index of waits gives the order: the first due first, whatever else there is.
         query = query.join(waits, and_(waits.c.conversation_id == table.c.id, waits.c.is_open == true()))
+        if wanted.is_of_analysis:
+            query = query.join(analysis, analysis.c.webhook_message_id == waits.c.message_id)
         is_later = tuple_(waits.c.due_at, waits.c.conversation_id) > after[:2] if after is not None else true()
         if wanted.order == "urgency":
-            urgency = func.coalesce(table.c.urgency, 0)
+            urgency = analysis.c.urgency_score
             query = query.order_by(urgency.desc())
             if after is not None:
                 is_later = or_(urgency < after.urgency, and_(urgency == after.urgency, is_later))
@@ -214,15 +216,19 @@ def _conditions(wanted: Filter, me: int | None) -> list[ColumnElement[bool]]:
         found.append(table.c.is_blocked.is_(False))
     if wanted.view not in {"archived", "blocked", "waiting"}:
         found.append(table.c.archived_at.is_(None))
+    # Where somebody waits, of the message that is due; else of the latest.
+    of_due = analytics_results.c
+    judged = of_due if wanted.view == "waiting" else table.c
+    urgency = of_due.urgency_score if wanted.view == "waiting" else table.c.urgency
     for column, value in (
-        (table.c.category, wanted.category),
-        (table.c.sentiment, wanted.sentiment),
+        (judged.category, wanted.category),
+        (judged.sentiment, wanted.sentiment),
         (table.c.agent, wanted.agent),
     ):
         if value is not None:
             found.append(column == value)
     if wanted.urgency_from is not None:
-        found.append(table.c.urgency >= wanted.urgency_from)
+        found.append(urgency >= wanted.urgency_from)
     if wanted.account is not None:
         found.append(table.c.account_id.in_(select(accounts.c.id).where(accounts.c.name == wanted.account)))
     if wanted.assignee_id is not None:

@@ -236,10 +236,10 @@ async def acknowledge(
     return await database.write(work)
 
 
-async def send_again(database: Database, outbox_id: int, *, now: datetime) -> bool:
+async def send_again(database: Database, outbox_id: int, *, recipient: str | None = None, now: datetime) -> bool:
     """Queue a message again that failed or is of unknown outcome: a person has decided; False where it is neither.
 
-    It is another sending to the channel, which would answer the old key with what it knows of the old one.
+    With ``recipient`` it goes there and not where it went before. It is another sending to the channel, which would answer the old key with what it knows of the old one.
     """
     table = outbox
 
@@ -253,6 +253,7 @@ async def send_again(database: Database, outbox_id: int, *, now: datetime) -> bo
             .where(table.c.id == outbox_id, table.c.state.in_(("failed", "unknown")))
             .values(
                 state="queued",
+                recipient=recipient or table.c.recipient,
                 channel_key=_new_channel_key(),
                 channel_message_id=None,
                 attempts=0,

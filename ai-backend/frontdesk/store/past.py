@@ -91,7 +91,8 @@ async def keep(
 async def _wait(
     connection: AsyncConnection, conversation_id: int, account_id: int, new: Sequence[Past], answered: Answered
 ) -> None:
-    await waits.answered(connection, conversation_id, up_to=answered.up_to, by="phone", now=answered.at)
+    if answered.up_to:
+        await waits.answered(connection, conversation_id, up_to=answered.up_to, by="phone", now=answered.at)
     await waits.begin(
         connection,
         [

@@ -17,4 +17,4 @@ def next_action(category: Category, urgency: int) -> str:
     if urgency >= 9:
         return "Call the sender now; where people are in danger, tell them the emergency number."
     action = _ACTIONS[category]
-    return f"Answer within the hour: {action[0].lower()}{action[1:]}" if urgency >= 7 else action
+    return f"Answer within the hour: {action}" if urgency >= 7 else action

@@ -139,10 +139,11 @@ async def remove_number(request: web.Request) -> web.Response:
 
 async def _phone(desk: Desk, text: str) -> str:
     region = desk.settings.default_region
-    phone = normalise_phone(text, region=region)
-    if phone is None and region is None:
+    is_whole = text.lstrip().startswith(("+", "00"))
+    if not is_whole and region is None:
         # A number as people there write it: the country is most likely that of the others.
-        phone = normalise_phone(text, region=usual_region(await directory.latest_phones(desk.database)))
+        region = usual_region(await directory.latest_phones(desk.database))
+    phone = normalise_phone(text, region=region) if is_whole or region else None
     if phone is None:
         detail = "must be a phone number with its country’s code, such as +1 555 0100111"
         problems = (FieldProblem(pointer="/phone", detail=detail),)

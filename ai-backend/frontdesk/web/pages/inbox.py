@@ -191,24 +191,21 @@ async def _chat(request: web.Request, reader: Reader, number: int) -> str:
     wanted = whole_number("message", request.query.get("message"), default=0, least=0, most=MAX_ID)
     around = await bounds_around(desk.database, number, wanted, later=PART // 2) if wanted else None
     before = around[1] if around else None
-    thread, chat, beside, canned = await asyncio.gather(
+    thread, beside, canned = await asyncio.gather(
         read_thread(desk.database, number, before=before, limit=PART),
-        addresses.chat_of(desk.database, number),
         _contact(desk, conversation),
         jottings.replies(desk.database),
     )
-    is_reachable = chat is not None and address_of(
-        group_id=chat.group_id, sender_ids=chat.sender_ids, phone_number=chat.phone_number
-    ) is not None  # fmt: skip
     return rendered(
         request, "inbox/chat.html", reader=reader, number=number, is_anchored=before is not None,
-        is_reachable=is_reachable, **_told(reader, thread), **beside, query=urlencode(_query(request)), canned=canned,
+        **_told(reader, thread), **beside, query=urlencode(_query(request)), canned=canned,
     )  # fmt: skip
 
 
 async def _contact(desk: Desk, conversation: inbox.Conversation) -> dict[str, Any]:
     database, number, contact_id = desk.database, conversation.id, conversation.contact_id
-    dialogue, drafts, everybody, found = await asyncio.gather(
+    chat, dialogue, drafts, everybody, found = await asyncio.gather(
+        addresses.chat_of(database, number),
         dialogues.fetch(database, number),
         turns.find(database, state="suggested", conversation_id=number, limit=1),
         people.find(database),
@@ -227,6 +224,8 @@ async def _contact(desk: Desk, conversation: inbox.Conversation) -> dict[str, An
     now = desk.clock()
     return {
         "conversation": conversation,
+        "is_reachable": chat is not None
+        and address_of(group_id=chat.group_id, sender_ids=chat.sender_ids, phone_number=chat.phone_number) is not None,
         "dialogue": dialogue,
         "is_with_person": dialogue is not None and dialogue.is_with_person(now=now, pause=desk.limits.human_pause),
         "mode": desk.limits.mode_of(dialogue) if dialogue else "suggest",
@@ -238,6 +237,7 @@ async def _contact(desk: Desk, conversation: inbox.Conversation) -> dict[str, An
         "notes": notes,
         "draft": drafts[0] if drafts else None,
         "people": everybody,
+        "assignee": next((person.name for person in everybody if person.id == conversation.assignee_id), None),
         "tasks": found,
         "fields": list(parsed_fields(desk.settings.profile_fields)),
         "mood": _sparkline(known.moods) if known else None,

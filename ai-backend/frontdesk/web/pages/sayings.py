@@ -43,6 +43,16 @@ SAYINGS = (
     _("%(agent)s failed: %(why)s"),
     _("important sender"),
     _("%(category)s, urgency %(urgency)s"),
+    # What the rules recommend.
+    _("Answer with price, stock and how to order."),
+    _("Look up the order or booking and say what happens next."),
+    _("Apologise, take it over personally and offer a remedy."),
+    _("Answer the question from the business's facts."),
+    _("Ask for the exact error and help step by step."),
+    _("No answer is needed, or a short friendly one."),
+    _("Answer within the hour: %(why)s"),
+    _("Call the sender now"),
+    _("where people are in danger, tell them the emergency number."),
 )
 
 

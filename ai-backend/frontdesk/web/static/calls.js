@@ -19,12 +19,17 @@ export async function call (method, address, body, headers = {}) {
   const answer = text && response.headers.get('content-type')?.includes('json') ? JSON.parse(text) : null
   if (!response.ok) {
     const wrong = answer?.errors ?? []
-    const details = wrong.map((item) => `${item.pointer.replace(/^\//, '')} ${item.detail}`.trim()).join('; ')
+    // Of one thing that is wrong everybody sees where.
+    const details = wrong.length === 1 && wrong[0].pointer ? sentence(wrong[0].detail) : wrong.map((item) => `${item.pointer.replace(/^\//, '')} ${item.detail}`.trim()).join('; ')
     // What is wrong with a field says more than that something is wrong.
     const parts = wrong.length && wrong.every((item) => item.pointer) ? [details] : [answer?.detail ?? response.statusText, details]
     throw Object.assign(new Error(parts.filter(Boolean).join(': ')), { status: response.status })
   }
   return answer
+}
+
+function sentence (text) {
+  return text.charAt(0).toUpperCase() + text.slice(1)
 }
 
 // Lines such as “2026-12-24: closed” as names and values.
@@ -101,6 +106,7 @@ async function carryOut (element) {
   if (button) button.disabled = true
   try {
     const body = bodyOf(element)
+    if ('changed' in element.dataset && !Object.keys(body).length) throw new Error(element.dataset.changed)
     const answer = await call(method, address, body).catch((error) => {
       const { anyway, anywayWords } = element.dataset
       if (error.status !== 409 || !anyway || !confirm(`${error.message}\n${anywayWords}`)) throw error

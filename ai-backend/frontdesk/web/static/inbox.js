@@ -135,6 +135,7 @@ document.addEventListener('click', (event) => {
   open(row.dataset.id, { message: row.dataset.message })
 })
 addEventListener('popstate', () => {
+  document.querySelector('form.search input').value = new URLSearchParams(location.search).get('q') ?? ''
   const id = location.pathname.match(/^\/inbox\/(\d+)$/)?.[1]
   if (id) open(id, { push: false })
   else close({ push: false })
@@ -177,7 +178,7 @@ async function act (name, value) {
     row?.classList.remove('leaving')
     return problem(error)
   }
-  const stays = name === 'archive' && !isBack && chat.querySelector('[data-act="done"]')
+  const stays = name === 'archive' && !isBack && chat.querySelector('[data-act="done"]:enabled')
   say(isBack ? words().saved : stays ? words().archivedWaiting : words()[deed.words], back && !isBack
     ? () => call('PATCH', `/conversations/${id}`, back).then(() => refresh('list', 'views', 'contact')).catch(problem)
     : undefined)
@@ -190,6 +191,8 @@ async function act (name, value) {
 
 document.addEventListener('click', async (event) => {
   const button = event.target.closest('button')
+  // What lies over the chat goes away by a click beside it, too.
+  if (!event.target.closest('#contact, [data-toggle-contact]')) desk.classList.remove('shows-contact')
   if (!button) return
   if (button.dataset.act) return act(button.dataset.act, button.dataset.value)
   if ('toggleContact' in button.dataset) return desk.classList.toggle('shows-contact')
@@ -219,7 +222,7 @@ document.addEventListener('change', (event) => {
   if (field.closest('[data-narrowing]')) {
     const asked = new URLSearchParams(new FormData(field.closest('form')))
     for (const [name, value] of [...asked]) if (!value) asked.delete(name)
-    history.pushState({}, '', `/?${asked}`)
+    history.pushState({}, '', `${openId() ? location.pathname : '/'}?${asked}`)
     refresh('list', 'views')
     if (!openId()) close({ push: false })
   }

@@ -83,6 +83,7 @@ document.addEventListener('change', async (event) => {
     if (words().saved) say(words().saved)
   } catch (error) {
     if (field.type === 'checkbox') field.checked = !field.checked
+    else if (field.options) field.value = [...field.options].find((option) => option.defaultSelected)?.value ?? ''
     problem(error)
   }
 })

@@ -48,9 +48,23 @@ export async function swap (target, html, how = 'innerMorph') {
 async function place (address, target) {
   const text = await get(address)
   if (text === undefined) return
+  const open = list.querySelector('.chat-row[aria-current]')
   await swap(target, text)
+  // What was chosen by hand outlives that, and would say something else than the list shows.
+  for (const field of target.querySelectorAll('select')) if (field !== document.activeElement) field.value = field.querySelector('[selected]')?.value ?? field.options[0].value
+  if (target === list && open) keepOpen(open)
   tellTimes(target)
   target.dispatchEvent(new CustomEvent('placed', { bubbles: true }))
+}
+
+// Who reads a chat among the unread goes on from where it stood.
+function keepOpen (row) {
+  if (new URLSearchParams(location.search).get('view') !== 'unread' || row.dataset.id !== openId() || document.getElementById(row.id)) return
+  const kept = row.cloneNode(true)
+  kept.classList.remove('unread')
+  kept.querySelector('.line .count')?.remove()
+  list.querySelector('.empty')?.remove()
+  list.prepend(kept)
 }
 
 function isTyping (within) {
