@@ -54,13 +54,18 @@ def prepare(url: str, count: int) -> None:
         for first in range(1, count + 1, CHUNK):
             last = min(first + CHUNK - 1, count)
             for word in (
-                f"ELT(1 + seq % 20, {words})",
-                f"CONCAT(ELT(1 + (seq DIV 7) % 20, {words}), 's')",
+                # Which stand together is chance, as it is with words that have nothing to do with each other.
+                f"ELT(1 + CRC32(seq) % 20, {words})",
+                f"CONCAT(ELT(1 + CRC32(-seq) % 20, {words}), 's')",
                 "CONCAT('model', seq % 300)",
                 "CONCAT('order', seq % 20000)",
                 "CONCAT('street', seq % 5000)",
             ):
                 cursor.execute(f"INSERT IGNORE INTO search_words SELECT 1, seq, {word} FROM seq_{first}_to_{last}")  # noqa: S608
+            apart = "CASE seq % 20 WHEN 0 THEN 'upward' WHEN 10 THEN 'downward' END"
+            cursor.execute(
+                f"INSERT INTO search_words SELECT 1, seq, {apart} FROM seq_{first}_to_{last} WHERE seq % 10 = 0"  # noqa: S608
+            )
         cursor.execute(
             f"INSERT INTO search_words SELECT 3, seq, CONCAT('contact', seq) FROM seq_1_to_{chats}"  # noqa: S608
         )
@@ -124,6 +129,9 @@ async def measure(directory: Path, mysql: str, *, count: int) -> list[tuple[str,
             "a thread with its contact": [f"/inbox/{1 + (n * 7919) % chats}/chat" for n in range(ROUNDS)],
             "a search for a rare word": [f"/inbox/list?q=order{(n * 37) % 20000}" for n in range(ROUNDS)],
             "a search for two common words": [f"/inbox/list?q=order+{COMMON.split()[n % 20]}" for n in range(ROUNDS)],
+            "a search for two common words that never stand together": [
+                f"/inbox/list?q=upward+downward&n={n}" for n in range(ROUNDS)
+            ],
             "analytics of thirty days": [f"/analytics?n={n}" for n in range(ROUNDS)],
         }
         for name, paths in asked.items():

@@ -27,6 +27,7 @@ SAID_AT = {RECEIVED: webhook_messages.c.chat_time, SENT: outbox.c.created_at}
 MOST_COMPLETIONS = 12
 MOST_NAMED = 60
 COUNTED = 1000
+REACH = 2000
 AFTER_ALL = "\U0010ffff"
 
 
@@ -189,27 +190,49 @@ async def _subjects(
     connection: AsyncConnection, meant: Sequence[Sequence[str]], kinds: Sequence[int], bounds: _Bounds
 ) -> dict[int, list[int]]:
     """Kind → the newest things of it that have, for each word that was asked for, one of those that it may mean."""
+    rarest = await _rarest(connection, meant, kinds)
     parts: list[Select[Any]] = []
-    for kind, (first, number) in (await _rarest(connection, meant, kinds)).items():
+    for kind, (first, number) in rarest.items():
         # Along the rarest: the others are looked up in what it finds. A common word is walked along by itself, newest first.
         along = [[word] for word in meant[first]] if number == COUNTED else [meant[first]]
-        others = [words for place, words in enumerate(meant) if place != first]
-        parts += [_along(kind, words, others, bounds) for words in along]
-    return await _gathered(connection, kinds, parts, bounds.limit)
+        parts += [_along(kind, words, _others(meant, first), bounds, reach=REACH) for words in along]
+    ids = await _gathered(connection, kinds, parts, bounds.limit)
+    # Where common words seldom stand together, it takes less time to gather all that have the others than to look each up.
+    scarce = {
+        kind: first
+        for kind, (first, number) in rarest.items()
+        if number == COUNTED and len(meant) > 1 and len(ids[kind]) < bounds.limit
+    }
+    parts = [_along(kind, meant[first], _others(meant, first), bounds, reach=None) for kind, first in scarce.items()]
+    return ids | await _gathered(connection, list(scarce), parts, bounds.limit)
 
 
-def _along(kind: int, words: Sequence[str], others: Sequence[Sequence[str]], bounds: _Bounds) -> Select[Any]:
+def _others(meant: Sequence[Sequence[str]], first: int) -> list[Sequence[str]]:
+    return [words for place, words in enumerate(meant) if place != first]
+
+
+def _along(
+    kind: int, words: Sequence[str], others: Sequence[Sequence[str]], bounds: _Bounds, *, reach: int | None
+) -> Select[Any]:
+    """Along words, newest first, what has the others, too: of so many at most, or of all."""
     table = search_words
-    found = select(table.c.subject_id).where(table.c.word.in_(words), table.c.kind == kind)
+    along = select(table.c.subject_id).where(table.c.word.in_(words), table.c.kind == kind)
     if len(words) > 1:
-        found = found.distinct()
+        along = along.distinct()
+    if bounds.before is not None:
+        along = along.where(table.c.subject_id < bounds.before)
+    if reach is not None and others:
+        along = along.order_by(table.c.subject_id.desc()).limit(reach)
+    candidate = along.subquery().c.subject_id
+    found = select(candidate)
     for other in others:
-        # As EXISTS, MariaDB gathers all things that have the other word first, however many.
-        found = found.where(_has(kind, table.c.subject_id, other).limit(1).scalar_subquery().is_not(None))
+        has = _has(kind, candidate, other)
+        # EXISTS makes MariaDB gather all things that have the other word, however many; a value is looked up one by one.
+        found = found.where(has.exists() if reach is None else has.limit(1).scalar_subquery().is_not(None))
     if bounded := bounds.conditions(kind) if kind in MESSAGES else []:
         message = MESSAGES[kind]
-        found = found.join(message, message.c.id == table.c.subject_id).where(*bounded)
-    return _newest(kind, found, table.c.subject_id, bounds.limit)
+        found = found.join(message, message.c.id == candidate).where(*bounded)
+    return _newest(kind, found, candidate, bounds.limit)
 
 
 async def _in_named_chats(
@@ -258,7 +281,7 @@ async def _named(connection: AsyncConnection, meant: Sequence[Sequence[str]]) ->
     return {subject: frozenset(places) for subject, places in named.items()}
 
 
-def _has(kind: int, subject_id: Column[Any], words: Sequence[str]) -> Select[Any]:
+def _has(kind: int, subject_id: ColumnElement[Any], words: Sequence[str]) -> Select[Any]:
     """A row where something has one of the words that a word may mean."""
     other = search_words.alias()
     return select(literal(1)).where(
@@ -266,7 +289,7 @@ def _has(kind: int, subject_id: Column[Any], words: Sequence[str]) -> Select[Any
     )  # fmt: skip
 
 
-def _newest(kind: int, wanted: Select[Any], id_: Column[Any], limit: int) -> Select[Any]:
+def _newest(kind: int, wanted: Select[Any], id_: ColumnElement[Any], limit: int) -> Select[Any]:
     part = wanted.with_only_columns(id_.label("subject_id")).order_by(id_.desc()).limit(limit).subquery()
     return select(literal(kind).label("kind"), part.c.subject_id)
 
