@@ -142,6 +142,29 @@ async def test_the_facts_of_the_business_are_shown(desk: RunningDesk) -> None:
         assert fact in page
 
 
+async def test_what_is_judged_anew_counts_under_what_is_right(database: Database) -> None:
+    """And what was counted there and is erased since stays counted; an hour that is not counted yet is left alone."""
+    moment = datetime(2026, 3, 28, 9, 41, tzinfo=UTC)
+    hour = {"day": moment.date(), "hour": moment.hour}
+    await _put(
+        database,
+        [
+            {**hour, "metric": "priority", "label": "critical", "value": 4},
+            {**hour, "metric": "urgency", "label": "10", "value": 1},
+            {**hour, "metric": "state", "label": "processed", "value": 4},
+        ],
+    )
+    changed = {"priority": ("critical", "low"), "urgency": ("10", "2")}
+    for later in (timedelta(), timedelta(hours=1)):
+        await stats.judged_anew(database, moment + later, changed)
+    await stats.judged_anew(database, moment, {})
+    found = await analytics.daily(database, moment.date(), moment.date(), ZoneInfo("UTC"))
+    day = moment.date()
+    assert found.numbers["priority"] == {"critical": {day: 3}, "low": {day: 1}}
+    assert found.numbers["urgency"] == {"2": {day: 1}}
+    assert found.numbers["state"] == {"processed": {day: 4}}
+
+
 async def test_figures_by_day_come_from_what_happened(desk: RunningDesk) -> None:
     """Counted by the hour as it ends; the page, the table and the API say the same."""
     owner = await come_in(desk)
@@ -154,6 +177,13 @@ async def test_figures_by_day_come_from_what_happened(desk: RunningDesk) -> None
     assert figures["total"]["critical"] == 1
     assert sum(sum(numbers) for numbers in figures["series"]["category"].values()) == 2
     assert sum(map(sum, figures["by_hour"])) == 2
+    for urgency in (2, 2, 3):
+        path = f"/messages/{posted.document['database_id']}/analysis"
+        assert (await owner.call("PATCH", path, {"urgency_score": urgency})).status == 200
+    figures = (await owner.call("GET", "/stats/daily")).document
+    assert (figures["total"]["received"], figures["total"]["critical"]) == (2, 0)
+    assert sum(figures["series"]["urgency"]["3"]) == 1
+    assert sum(figures["series"]["urgency"].get("2", [])) == 0
     page = (await owner.call("GET", "/analytics")).document
     assert "Messages a day" in page
     table = await owner.call("GET", "/analytics/categories.csv")

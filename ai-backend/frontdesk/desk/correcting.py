@@ -5,12 +5,13 @@ from datetime import datetime
 from typing import Any
 
 from frontdesk.desk.evaluation import Case, Turn
+from frontdesk.domain.analysis import Analysis
 from frontdesk.domain.deadlines import deadline_of
 from frontdesk.domain.errors import ConflictError
 from frontdesk.domain.hours import Calendar
 from frontdesk.domain.messages import Record
 from frontdesk.domain.usage import Usage
-from frontdesk.store import corrections, messages
+from frontdesk.store import corrections, messages, stats
 from frontdesk.store.database import Database
 from frontdesk.store.messages import Judged
 from frontdesk.triage.policy import IMPORTANT_BONUS, corrected
@@ -39,6 +40,17 @@ async def correct(
     deadline = deadline_of(analysis, since=record.waits_since, calendar=calendar_of(record.message.account))
     judged = Judged(analysis=analysis, usage=Usage(), model=None, degraded_reason=None, deadline=deadline)
     await corrections.correct(database, record, values, judged=judged, person=person, now=now)
+    before, after = _labels(record.analysis), _labels(analysis)
+    changed = {metric: (label, after[metric]) for metric, label in before.items() if label != after[metric]}
+    await stats.judged_anew(database, record.created_at, changed)
+
+
+def _labels(analysis: Analysis) -> dict[str, str]:
+    """What the figures count a judged message under."""
+    return {
+        "category": analysis.category, "sentiment": analysis.sentiment, "priority": analysis.priority_level,
+        "urgency": str(analysis.urgency_score),
+    }  # fmt: skip
 
 
 async def cases(database: Database) -> list[Case]:

@@ -1,7 +1,7 @@
 """Counting: the last hours for ``/stats``, and hourly totals for reports."""
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -109,6 +109,37 @@ async def roll_up(database: Database, hour: datetime, *, keeps: bool = False) ->
         if rows:
             await connection.execute(insert(table), rows)
         await sum_up(connection, start.date())
+
+    await database.write(work)
+
+
+async def judged_anew(database: Database, moment: datetime, changed: Mapping[str, tuple[str, str]]) -> None:
+    """A message that came at a moment counts otherwise now: metric → its label before, and now.
+
+    The hour is not counted anew: what was erased since would be lost. One that is not counted yet will be as it is.
+    """
+    if not changed:
+        return
+    start = hour_of(moment)
+
+    async def work(connection: AsyncConnection) -> None:
+        table = system_stats
+        these = table.c.day == start.date(), table.c.hour == start.hour, table.c.metric.in_(sorted(changed))
+        found = select(table.c.metric, table.c.label, table.c.value).where(*these).with_for_update()
+        numbers = Counter({(row.metric, row.label): int(row.value) for row in await connection.execute(found)})
+        for metric, (before, after) in changed.items():
+            if numbers[metric, before]:
+                numbers[metric, before] -= 1
+                numbers[metric, after] += 1
+        rows = [
+            {"day": start.date(), "hour": start.hour, "metric": metric, "label": label, "value": number}
+            for (metric, label), number in sorted(numbers.items())
+            if number
+        ]
+        if rows:
+            await connection.execute(delete(table).where(*these))
+            await connection.execute(insert(table), rows)
+            await sum_up(connection, start.date())
 
     await database.write(work)
 

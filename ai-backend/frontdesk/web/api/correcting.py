@@ -9,7 +9,7 @@ from frontdesk.desk.correcting import correct
 from frontdesk.domain.analysis import Category, Choice, Sentiment, questions
 from frontdesk.domain.errors import ConflictError, FieldProblem, InvalidInputError, NotFoundError
 from frontdesk.domain.people import LONGEST_NAME
-from frontdesk.store import messages, stats
+from frontdesk.store import messages
 from frontdesk.web.api.bodies import read_body, read_document
 from frontdesk.web.api.reading import asked_for
 from frontdesk.web.desk import DESK
@@ -56,7 +56,6 @@ async def change(request: web.Request) -> web.Response:
         )
     record = await asked_for(request)
     await correct(desk.database, record, values, person=person, calendar_of=desk.calendar_of, now=desk.clock())
-    await stats.roll_up(desk.database, record.created_at)
     desk.feed.announce()
     fresh = await messages.fetch(desk.database, record.id)
     if fresh is None:
